@@ -1,0 +1,122 @@
+package dev.halftone.config;
+
+import java.lang.reflect.AnnotatedType;
+import java.lang.reflect.Constructor;
+import java.lang.reflect.RecordComponent;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Objects;
+import java.util.Set;
+import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
+
+/// What a record says about its keys: the reflective half of the binder.
+///
+/// @param names under which `_component_` chooses it; none for a record that is no component
+/// @param doc what the component is; empty for a record that is none
+record Schema<R extends Record>(
+        Class<R> type, List<String> names, String doc, List<Field> fields, List<Foreign> foreign) {
+
+    /// One key.
+    ///
+    /// @param places where it may stand: its name, then the others
+    /// @param otherwise its default as YAML, or [Key#REQUIRED]
+    record Field(String name, List<String> places, String doc, String otherwise, AnnotatedType type) {
+        boolean required() {
+            return otherwise.equals(Key.REQUIRED);
+        }
+    }
+
+    static <R extends Record> Schema<R> of(Class<R> type) {
+        List<Field> fields =
+                Arrays.stream(type.getRecordComponents()).map(Schema::field).toList();
+        List<Foreign> foreign = new ArrayList<>(List.of(type.getAnnotationsByType(Foreign.class)));
+        for (Class<?> shared : type.getInterfaces()) {
+            foreign.addAll(List.of(shared.getAnnotationsByType(Foreign.class)));
+        }
+        Component component = type.getAnnotation(Component.class);
+        return new Schema<>(
+                type,
+                component == null ? List.of() : List.of(component.value()),
+                component == null ? "" : component.doc(),
+                fields,
+                foreign);
+    }
+
+    /// The records of a sealed interface, in the order of its `permits`.
+    static List<Schema<?>> variants(Class<?> sealed) {
+        List<Schema<?>> variants = new ArrayList<>();
+        for (Class<?> type : Objects.requireNonNull(sealed.getPermittedSubclasses())) {
+            variants.add(of(type.asSubclass(Record.class)));
+        }
+        return variants;
+    }
+
+    /// Whether a type is a record of keys, not one that stands for a single word.
+    static boolean isBlock(Class<?> type) {
+        return type.isAnnotationPresent(Component.class)
+                || (type.isRecord()
+                        && Arrays.stream(type.getRecordComponents()).anyMatch(c -> c.isAnnotationPresent(Key.class)));
+    }
+
+    private static Field field(RecordComponent component) {
+        Key key = Objects.requireNonNull(component.getAnnotation(Key.class), () -> component + " lacks @Key");
+        String name = snakeCase(component.getName());
+        List<String> places = new ArrayList<>(List.of(name));
+        places.addAll(List.of(key.also()));
+        return new Field(name, places, key.value(), key.otherwise(), component.getAnnotatedType());
+    }
+
+    static String snakeCase(String name) {
+        return name.replaceAll("(?<!^)(?=[A-Z])", "_").toLowerCase(Locale.ROOT);
+    }
+
+    /// The record's canonical constructor.
+    Constructor<R> constructor() throws NoSuchMethodException {
+        Class<?>[] types = Arrays.stream(type.getRecordComponents())
+                .map(RecordComponent::getType)
+                .toArray(Class<?>[]::new);
+        return type.getDeclaredConstructor(types);
+    }
+
+    /// The names that may stand in the block at `parent` (empty for the record's own), for suggestions.
+    Set<String> namesBelow(String parent) {
+        String prefix = parent.isEmpty() ? "" : parent + ".";
+        Set<String> below = new LinkedHashSet<>();
+        for (Field field : fields) {
+            for (String place : field.places()) {
+                if (place.startsWith(prefix)) {
+                    below.add(place.substring(prefix.length()).split("\\.")[0]);
+                }
+            }
+        }
+        if (!names.isEmpty() && parent.isEmpty()) {
+            below.add(Node.COMPONENT);
+        }
+        return below;
+    }
+
+    /// Whether the pattern, in which `*` stands for any characters, fits the whole text.
+    static Predicate<String> glob(String pattern) {
+        String regex = Arrays.stream(pattern.split("\\*", -1))
+                .map(java.util.regex.Pattern::quote)
+                .reduce((a, b) -> a + ".*" + b)
+                .orElseThrow();
+        return text -> text.matches("(?s)" + regex);
+    }
+
+    /// The last part of a dotted path: what chooses a component.
+    static String lastPart(String path) {
+        return path.substring(path.lastIndexOf('.') + 1);
+    }
+
+    static @Nullable Schema<?> named(String name, List<Schema<?>> variants) {
+        return variants.stream()
+                .filter(v -> v.names().contains(lastPart(name)))
+                .findFirst()
+                .orElse(null);
+    }
+}

@@ -1,0 +1,162 @@
+package dev.halftone.config.schema;
+
+import dev.halftone.InputException;
+import dev.halftone.config.Component;
+import dev.halftone.config.Foreign;
+import dev.halftone.config.Key;
+import dev.halftone.quant.GradientRule;
+import dev.halftone.quant.Granularity;
+import dev.halftone.quant.IntxScheme;
+import dev.halftone.quant.Numerics;
+import dev.halftone.quant.QuantScheme;
+import java.util.List;
+
+/// What is quantized, and to what.
+@Foreign(
+        value = {"Int4WeightOnlyQuantizer", "Int4WeightOnlyQATQuantizer", "Int4WeightOnlyConfig"},
+        why = "asymmetric int4 weights are not in this version",
+        harmless = {"IntxWeightOnlyConfig", "Int8DynamicActivationIntxWeightConfig"})
+public sealed interface QuantizerConfig {
+    /// The numbers that the layers are quantized to.
+    QuantScheme scheme();
+
+    /// Globs over module names: what is quantized, before [#exclude] is taken away.
+    List<String> include();
+
+    /// Globs over module names: what stays in float.
+    List<String> exclude();
+
+    /// The gradient of values that quantization clamps.
+    GradientRule gradientRule();
+
+    /// torchao's `Int8DynamicActivationIntxWeightConfig`.
+    @Component(
+            value = "Int8DynamicActivationIntxWeightConfig",
+            doc = "int8 activations, per token and on the fly, and intN weights (8da4w)")
+    @Foreign(
+            value = "weight_mapping_type",
+            why = "weights are quantized symmetrically",
+            harmless = {"SYMMETRIC", "symmetric", "MappingType.SYMMETRIC"})
+    @Foreign(
+            value = "act_mapping_type",
+            why = "activations are quantized asymmetrically",
+            harmless = {"ASYMMETRIC", "asymmetric", "MappingType.ASYMMETRIC"})
+    record Int8DynamicActivationIntxWeight(
+            @Key(value = "int2 to int8", otherwise = "int8") IntN weightDtype,
+
+            @Key(
+                    value = "how many neighbours along the input share a scale, or `channel` for a whole output row",
+                    otherwise = "32",
+                    also = {"group_size", "granularity", "weight_granularity"})
+            Granularity groupsize,
+
+            @Key(value = "globs over the names of linear layers: what is quantized", otherwise = "['*']")
+            List<String> include,
+
+            @Key(
+                    value = "globs over names: what of it stays in float; [] quantizes the head too",
+                    otherwise = "[lm_head]")
+            List<String> exclude,
+
+            @Key(
+                    value = "gradient of clamped weights: `closed` (torch before 2.14), `open` (since), `identity`",
+                    otherwise = "closed")
+            GradientRule gradientRule)
+            implements QuantizerConfig {
+        public Int8DynamicActivationIntxWeight {
+            requireIncluded(include);
+            new IntxScheme(weightDtype.bits(), groupsize, true, Numerics.TORCHAO);
+        }
+
+        @Override
+        public QuantScheme scheme() {
+            return new IntxScheme(weightDtype.bits(), groupsize, true, Numerics.TORCHAO);
+        }
+    }
+
+    /// torchao's `IntxWeightOnlyConfig`.
+    @Component(value = "IntxWeightOnlyConfig", doc = "intN weights, activations in float")
+    @Foreign(
+            value = "mapping_type",
+            why = "weights are quantized symmetrically",
+            harmless = {"SYMMETRIC", "symmetric", "MappingType.SYMMETRIC"})
+    record IntxWeightOnly(
+            @Key(value = "int2 to int8", otherwise = "int8") IntN weightDtype,
+
+            @Key(
+                    value = "how many neighbours along the input share a scale, or `channel` for a whole output row",
+                    otherwise = "channel",
+                    also = {"group_size", "granularity"})
+            Granularity groupsize,
+
+            @Key(value = "globs over the names of linear layers: what is quantized", otherwise = "['*']")
+            List<String> include,
+
+            @Key(
+                    value = "globs over names: what of it stays in float; [] quantizes the head too",
+                    otherwise = "[lm_head]")
+            List<String> exclude,
+
+            @Key(
+                    value = "gradient of clamped weights: `closed` (torch before 2.14), `open` (since), `identity`",
+                    otherwise = "closed")
+            GradientRule gradientRule)
+            implements QuantizerConfig {
+        public IntxWeightOnly {
+            requireIncluded(include);
+            new IntxScheme(weightDtype.bits(), groupsize, false, Numerics.TORCHAO);
+        }
+
+        @Override
+        public QuantScheme scheme() {
+            return new IntxScheme(weightDtype.bits(), groupsize, false, Numerics.TORCHAO);
+        }
+    }
+
+    /// torchtune's `Int8DynActInt4WeightQATQuantizer` and its counterpart after training.
+    @Component(
+            value = {"Int8DynActInt4WeightQATQuantizer", "Int8DynActInt4WeightQuantizer"},
+            doc = "torchtune's 8da4w: int8 activations and int4 weights, with its float32 scales")
+    @Foreign(value = "padding_allowed", why = "a group size must divide a layer's inputs", harmless = "false")
+    @Foreign(
+            value = {"precision", "scales_precision"},
+            why = "scales are float32",
+            harmless = {"float32", "fp32", "torch.float32"})
+    record Int8DynActInt4Weight(
+            @Key(value = "how many neighbours along the input share a scale", otherwise = "256", also = "group_size")
+            Granularity groupsize,
+
+            @Key(value = "globs over the names of linear layers: what is quantized", otherwise = "['*']")
+            List<String> include,
+
+            @Key(
+                    value = "globs over names: what of it stays in float; [] quantizes the head too",
+                    otherwise = "[lm_head]")
+            List<String> exclude,
+
+            @Key(
+                    value = "gradient of clamped weights: `closed` (torch before 2.14), `open` (since), `identity`",
+                    otherwise = "closed")
+            GradientRule gradientRule)
+            implements QuantizerConfig {
+        public Int8DynActInt4Weight {
+            requireIncluded(include);
+            if (groupsize instanceof Granularity.PerAxis) {
+                throw new InputException(
+                        "groupsize: this quantizer has groups only. Use a number, or Int8DynamicActivationIntxWeightConfig.");
+            }
+        }
+
+        @Override
+        public QuantScheme scheme() {
+            return new IntxScheme(4, groupsize, true, Numerics.TORCHAO_LEGACY);
+        }
+    }
+
+    private static void requireIncluded(List<String> include) {
+        if (include.isEmpty()) {
+            throw new InputException(
+                    "include: the list is empty, so nothing would be quantized. Use ['*'] for every layer.");
+        }
+    }
+}

@@ -1,0 +1,195 @@
+package dev.halftone.config.schema;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.halftone.DType;
+import dev.halftone.InputException;
+import dev.halftone.config.Config;
+import dev.halftone.quant.GradientRule;
+import dev.halftone.quant.Granularity;
+import dev.halftone.quant.IntxScheme;
+import dev.halftone.quant.Numerics;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class RecipeConfigsTest {
+    private static final String FINETUNE = """
+            output_dir: runs/smollm2-135M-qat
+            checkpoint_dir: models/SmolLM2-135M-Instruct
+            dataset: {_component_: text_completion_dataset, data_files: [corpus/train], packed: true}
+            optimizer: {_component_: torch.optim.AdamW, lr: 2e-5, weight_decay: 0.01}
+            quantizer:
+              _component_: torchao.quantization.Int8DynamicActivationIntxWeightConfig
+              weight_dtype: int4
+              groupsize: 32
+              include: ["*"]
+              exclude: ["lm_head"]
+            fake_quant_after_n_steps: 50
+            max_seq_len: 512
+            batch_size: 1
+            gradient_accumulation_steps: 1
+            epochs: 1
+            max_steps_per_epoch: 100
+            shuffle: true
+            seed: 1
+            dtype: bf16
+            device: cpu
+            lr_scheduler: {_component_: get_cosine_schedule_with_warmup, num_warmup_steps: 10}
+            clip_grad_norm: 1.0
+            """;
+
+    private static FinetuneConfig finetune(String... overrides) {
+        return Config.parse("qat.yaml", FINETUNE, List.of(overrides))
+                .bind(FinetuneConfig.class)
+                .value();
+    }
+
+    @Test
+    void theWholeConfigurationOfTheDesignBinds() {
+        FinetuneConfig c = finetune().forQat();
+        assertThat(c.quantizer())
+                .isEqualTo(new QuantizerConfig.Int8DynamicActivationIntxWeight(
+                        new IntN(4),
+                        new Granularity.PerGroup(32),
+                        List.of("*"),
+                        List.of("lm_head"),
+                        GradientRule.CLOSED));
+        assertThat(c.dataset().dataFiles()).containsExactly(Path.of("corpus/train"));
+        assertThat(c.clipGradNorm()).isEqualTo(1.0);
+        assertThat(c.computeDtype()).isEqualTo(DType.BF16);
+        assertThat(c.batchSizeVal()).isEqualTo(1);
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "dtype=fp16|dtype: fp16 is not supported",
+                "dtype=int8|dtype: int8 is no type to compute in",
+                "dtype=bf16 compute_dtype=fp32|compute_dtype: products in fp32 gain nothing",
+                "dtype=fp32 optimizer.bf16_stochastic_round=true|optimizer: bf16_stochastic_round is for weights in bf16",
+                "~max_seq_len|max_seq_len: packed rows need a length",
+                "quantizer=null|fake_quant_after_n_steps: there is no quantizer to delay",
+                "run_val_every_n_steps=5|run_val_every_n_steps: there is no dataset_val",
+                "batch_size=0|batch_size: 0 is too small. Use 1 or more.",
+                "clip_grad_norm=0|clip_grad_norm: 0.0 is too small. Use more than 0.",
+                "quantizer.groupsize=1|quantizer.groupsize: 1 is no group. Use 32, 64, 128, 256 or `channel`.",
+                "quantizer.groupsize=chanel|quantizer.groupsize: 'chanel' is no group size.",
+                "quantizer.weight_dtype=int9|quantizer.weight_dtype: 'int9' is no integer type for weights.",
+                "quantizer.include=[]|quantizer.include: the list is empty",
+                "quantizer.weight_mapping_type=ASYMMETRIC|quantizer.weight_mapping_type: 'ASYMMETRIC' cannot be honoured",
+                "optimizer.lr=-1|optimizer.lr: -1.0 is too small.",
+                "optimizer.betas=[0.9]|optimizer.betas: [0.9] are not two numbers",
+                "optimizer=bitsandbytes.optim.PagedAdamW8bit|optimizer: 'bitsandbytes.optim.PagedAdamW8bit' cannot be honoured: optimizer states of few bits are not in this version. Set it to torch.optim.AdamW or remove it.",
+                "dataset.data_files=[]|dataset.data_files: the list is empty",
+                "dataset.source=tatsu-lab/alpaca|dataset.source: 'tatsu-lab/alpaca' is not one of json, text.",
+                "dataset.split=test|dataset.split: 'test' is no split of local files.",
+                "profiler.enabled=True|profiler.enabled: 'true' cannot be honoured: there is no profiler. Set it to false or remove it.",
+                "metric_logger._component_=torchtune.training.metric_logging.WandBLogger|metric_logger._component_: 'WandBLogger' cannot be honoured",
+                "model.lora_rank=8|model.lora_rank: '8' cannot be honoured: there are no adapters in this version",
+                "tensor_parallel_dim=2|tensor_parallel_dim: '2' cannot be honoured: this version trains on one device.",
+                "checkpointer.output_dirr=x|checkpointer.output_dirr: there is no such key. Did you mean 'output_dir'?",
+            })
+    void whatCannotWorkIsRefused(String overrides, String message) {
+        assertThatThrownBy(() -> finetune(overrides.split(" ")))
+                .isInstanceOf(InputException.class)
+                .hasMessageContaining(message);
+    }
+
+    @Test
+    void recipesDisagreeAboutTheQuantizer() {
+        assertThatThrownBy(() -> finetune().forFull()).hasMessageStartingWith("quantizer: the recipe full");
+        assertThatThrownBy(() ->
+                        finetune("~quantizer", "~fake_quant_after_n_steps").forQat())
+                .hasMessageStartingWith("quantizer: the recipe qat needs one.");
+    }
+
+    @Test
+    void float32MastersUnderBfloat16ProductsAreAMode() {
+        FinetuneConfig c = finetune("dtype=fp32", "compute_dtype=bf16");
+        assertThat(c.dtype()).isEqualTo(DType.F32);
+        assertThat(c.computeDtype()).isEqualTo(DType.BF16);
+    }
+
+    @Test
+    void datasetMaxSeqLenIsTheRunsMaxSeqLen() {
+        assertThat(finetune("~max_seq_len", "dataset.max_seq_len=64").maxSeqLen())
+                .isEqualTo(64);
+        assertThat(finetune("~max_seq_len", "tokenizer.max_seq_len=64").maxSeqLen())
+                .isEqualTo(64);
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "torchao.quantization.Int8DynamicActivationIntxWeightConfig, quantizer.weight_dtype=int4, 8da4w-g32",
+        "Int8DynamicActivationIntxWeightConfig, quantizer.group_size=64, 8da8w-g64",
+        "IntxWeightOnlyConfig, quantizer.weight_dtype=torch.int3, int3wo-channel",
+        "IntxWeightOnlyConfig, quantizer.groupsize=32, int8wo-g32",
+        "Int8DynActInt4WeightQATQuantizer, quantizer.groupsize=32, 8da4w-g32@torchao-legacy",
+        "Int8DynActInt4WeightQuantizer, quantizer.padding_allowed=False, 8da4w-g256@torchao-legacy",
+    })
+    void quantizersGiveSchemes(String component, String key, String label) {
+        FinetuneConfig c = finetune("quantizer={_component_: " + component + "}", key);
+        assertThat(c.forQat().quantizer())
+                .satisfies(q -> assertThat(q.scheme().label()).isEqualTo(label));
+    }
+
+    @Test
+    void legacyNumericsComeFromTheLegacyNames() {
+        FinetuneConfig c = finetune("quantizer={_component_: Int8DynActInt4WeightQuantizer}");
+        assertThat(c.forQat().quantizer())
+                .satisfies(q -> assertThat(((IntxScheme) q.scheme()).numerics()).isEqualTo(Numerics.TORCHAO_LEGACY));
+    }
+
+    private static EvalConfig eval(String... overrides) {
+        List<String> all = new ArrayList<>(List.of("checkpoint_dir=D"));
+        all.addAll(Arrays.asList(overrides));
+        return Config.parse("eval.yaml", "quantizer: null\n", all)
+                .bind(EvalConfig.class)
+                .value();
+    }
+
+    @Test
+    void evalAfterQuantizingTakesTheSameOverrides() {
+        EvalConfig c = eval(
+                "tasks=[perplexity]",
+                "data_files=[a.txt,b.txt]",
+                "dtype=fp32",
+                "max_seq_len=2048",
+                "quantizer._component_=torchtune.training.quantization.Int8DynActInt4WeightQuantizer",
+                "quantizer.groupsize=32");
+        assertThat(c.dataFiles()).containsExactly(Path.of("a.txt"), Path.of("b.txt"));
+        assertThat(c.dtype()).isEqualTo(DType.F32);
+        assertThat(c.quantizer()).satisfies(q -> assertThat(q.scheme().label()).startsWith("8da4w-g32"));
+        assertThatThrownBy(() -> eval()).hasMessageContaining("data_files: perplexity needs texts");
+        assertThatThrownBy(() -> eval("data_files=a", "tasks=[]")).hasMessageContaining("tasks: the list is empty");
+    }
+
+    private static GenerateConfig generate(String... overrides) {
+        return Config.parse("generate.yaml", "checkpoint_dir: D\n", List.of(overrides))
+                .bind(GenerateConfig.class)
+                .value();
+    }
+
+    @Test
+    void promptsAreTextsOrMessages() {
+        assertThat(generate("prompt=Once upon").prompt()).isEqualTo(new PromptConfig("Once upon", null, null));
+        assertThat(generate("prompt={system: s, user: u}").prompt()).isEqualTo(new PromptConfig(null, "s", "u"));
+        assertThat(generate("prompt={user: {text: u}}").prompt()).isEqualTo(new PromptConfig(null, null, "u"));
+        assertThat(generate("messages=[{role: user, content: hi}]").messages())
+                .containsExactly(new MessageConfig("user", "hi"));
+        assertThatThrownBy(() -> generate()).hasMessageContaining("prompt: give the model a prompt or messages");
+        assertThatThrownBy(() -> generate("prompt={system: s}"))
+                .hasMessageContaining("prompt.user: a prompt is either");
+        assertThatThrownBy(() -> generate("prompt={user: {text: u, image: i}}"))
+                .hasMessageContaining("prompt.user.image: there is no such key.");
+        assertThatThrownBy(() -> generate("prompt=x", "top_p=1.5"))
+                .hasMessageContaining("top_p: 1.5 is too large. Use 1 or less.");
+    }
+}
