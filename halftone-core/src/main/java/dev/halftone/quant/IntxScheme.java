@@ -1,0 +1,41 @@
+package dev.halftone.quant;
+
+import dev.halftone.InputException;
+
+/// Symmetric intN weights, with or without int8 dynamic activations.
+///
+/// - `8da4w`: int8 asymmetric activations, one scale and zero point a token, and int4 weights.
+/// - weight-only: float activations.
+///
+/// @param weightBits 1 to 8; 1 can only be quantized after training, as in torchao
+/// @param granularity which weights share a scale
+/// @param int8Activations whether inputs are quantized per token to [-128, 127] on the fly
+/// @param numerics whose arithmetic this is
+public record IntxScheme(int weightBits, Granularity granularity, boolean int8Activations, Numerics numerics)
+        implements QuantScheme {
+    public IntxScheme {
+        if (weightBits < 1 || weightBits > 8) {
+            throw new InputException("weight_dtype: int%d is not supported. Use int2 to int8.".formatted(weightBits));
+        }
+    }
+
+    /// Smallest code: no narrow range, so int4 is [-8, 7].
+    public int qmin() {
+        return -(1 << (weightBits - 1));
+    }
+
+    /// Largest code.
+    public int qmax() {
+        return (1 << (weightBits - 1)) - 1;
+    }
+
+    @Override
+    public String label() {
+        String group = switch (granularity) {
+            case Granularity.PerGroup(int size) -> "g" + size;
+            case Granularity.PerAxis() -> "channel";
+        };
+        String numericsSuffix = numerics == Numerics.TORCHAO ? "" : "@" + numerics.label();
+        return (int8Activations ? "8da" + weightBits + "w" : "int" + weightBits + "wo") + "-" + group + numericsSuffix;
+    }
+}
