@@ -1,0 +1,22 @@
+package dev.halftone.torch;
+
+import org.bytedeco.pytorch.AutoGradMode;
+
+/// A stretch in which autograd records nothing, on this thread.
+public final class NoGrad implements AutoCloseable {
+    private final AutoGradMode mode;
+
+    private NoGrad(AutoGradMode mode) {
+        this.mode = mode;
+    }
+
+    public static NoGrad open() {
+        Torch.load();
+        return new NoGrad(Scope.own(new AutoGradMode(false)));
+    }
+
+    @Override
+    public void close() {
+        mode.close();
+    }
+}
