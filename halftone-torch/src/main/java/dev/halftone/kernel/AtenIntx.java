@@ -1,0 +1,138 @@
+package dev.halftone.kernel;
+
+import dev.halftone.DType;
+import dev.halftone.quant.GradientRule;
+import dev.halftone.quant.IntxGrid;
+import dev.halftone.torch.NoGrad;
+import dev.halftone.torch.Ops;
+import dev.halftone.torch.Scope;
+import dev.halftone.torch.Torch;
+import org.bytedeco.pytorch.DoubleOptional;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+
+/// The formulas of [dev.halftone.quant.IntxOracle] as aten operators: for any device.
+///
+/// Tensors are seen as `[B, group]`, a block a row; B1 is one value a block. Where a bfloat16 tensor meets a
+/// float32 scale, torch's type promotion makes the product float32, as the formulas want it.
+final class AtenIntx implements IntxKernel {
+    /// What a block is quantized with, `[B, 1]` each. The zero point is in the dtype of the values, free of NaN,
+    /// and a single zero where the grid is symmetric.
+    private record Blocks(Tensor scale, Tensor inverse, Tensor zeroPoint) {}
+
+    @Override
+    public Quantized quantize(Tensor x, int group, IntxGrid grid) {
+        long[] scaleShape = IntxKernel.scaleShape(x, group, grid);
+        try (Scope scope = Scope.open();
+                NoGrad _ = NoGrad.open()) {
+            Tensor x_BG = x.reshape(-1, group);
+            Blocks blocks = choose(x_BG, grid);
+            Tensor t_BG = unclamped(x_BG, blocks);
+            Tensor codes = Ops.to(withoutNaN(clamp(t_BG, grid)), DType.I8).view(Torch.shape(x));
+            Tensor scale = blocks.scale.reshape(scaleShape);
+            Tensor zeroPoint = grid.symmetric()
+                    ? null
+                    : Ops.to(blocks.zeroPoint, DType.I32).reshape(scaleShape);
+            return new Quantized(
+                    scope.keep(codes), scope.keep(scale), zeroPoint == null ? null : scope.keep(zeroPoint));
+        }
+    }
+
+    @Override
+    public Tensor dequantize(Quantized quantized, IntxGrid grid) {
+        try (Scope scope = Scope.open();
+                NoGrad _ = NoGrad.open()) {
+            Tensor q_BG = Ops.to(quantized.codes(), grid.dtype()).view(-1, quantized.group());
+            Tensor zeroPoint = quantized.zeroPoint();
+            Tensor offset_BG = zeroPoint == null ? q_BG : q_BG.sub(Ops.to(zeroPoint.reshape(-1, 1), grid.dtype()));
+            Tensor y_BG = offset_BG.mul(quantized.scale().reshape(-1, 1));
+            return scope.keep(Ops.to(y_BG, grid.dtype()).view(Torch.shape(quantized.codes())));
+        }
+    }
+
+    @Override
+    public void fakeQuantize(Tensor x, Tensor out, int group, IntxGrid grid) {
+        IntxKernel.scaleShape(x, group, grid);
+        try (Scope _ = Scope.open();
+                NoGrad _ = NoGrad.open()) {
+            Tensor x_BG = x.reshape(-1, group);
+            Blocks blocks = choose(x_BG, grid);
+            Tensor offset_BG = clamp(unclamped(x_BG, blocks), grid).sub(blocks.zeroPoint);
+            out.view(-1, group).copy_(Ops.to(offset_BG, grid.dtype()).mul(blocks.scale));
+        }
+    }
+
+    @Override
+    public Tensor gradient(Tensor x, Tensor upstream, int group, IntxGrid grid, GradientRule rule) {
+        if (rule == GradientRule.IDENTITY) {
+            return upstream;
+        }
+        IntxKernel.scaleShape(x, group, grid);
+        try (Scope scope = Scope.open();
+                NoGrad _ = NoGrad.open()) {
+            Tensor x_BG = x.reshape(-1, group);
+            Blocks blocks = choose(x_BG, grid);
+            Tensor a_BG = Ops.to(upstream.reshape(-1, group).mul(blocks.scale), grid.dtype());
+            a_BG = Ops.maskedFill(a_BG, stopped(unclamped(x_BG, blocks), grid, rule), 0);
+            return scope.keep(Ops.to(a_BG.mul(blocks.inverse), grid.dtype()).view(Torch.shape(x)));
+        }
+    }
+
+    @Override
+    public Stops stops(Tensor x, int group, IntxGrid grid, GradientRule rule) {
+        long[] scaleShape = IntxKernel.scaleShape(x, group, grid);
+        try (Scope scope = Scope.open();
+                NoGrad _ = NoGrad.open()) {
+            Tensor x_BG = x.reshape(-1, group);
+            Blocks blocks = choose(x_BG, grid);
+            Tensor stopped = stopped(unclamped(x_BG, blocks), grid, rule).view(Torch.shape(x));
+            return new Stops(scope.keep(blocks.scale.reshape(scaleShape)), scope.keep(stopped));
+        }
+    }
+
+    /// Scale, its reciprocal and zero point of each row.
+    private static Blocks choose(Tensor x_BG, IntxGrid grid) {
+        Tensor zero = number(x_BG, 0);
+        Tensor lo_B1 = Ops.amin(x_BG, -1).minimum(zero);
+        Tensor hi_B1 = Ops.amax(x_BG, -1).maximum(zero);
+        Tensor range_B1 = grid.symmetric() ? lo_B1.neg().maximum(hi_B1) : hi_B1.sub(lo_B1);
+        Tensor scale_B1 = range_B1.div(number(x_BG, grid.steps())).clamp_min(new Scalar(grid.eps()));
+        Tensor zeroPoint = zero;
+        if (!grid.symmetric()) {
+            Tensor z_B1 = Ops.add(lo_B1.div(scale_B1).round().neg(), grid.qmin());
+            zeroPoint = withoutNaN(clamp(z_B1, grid));
+        }
+        Tensor cast_B1 = Ops.to(scale_B1, grid.scaleDtype());
+        return new Blocks(cast_B1, cast_B1.reciprocal(), zeroPoint);
+    }
+
+    /// Codes before they are clamped, in the dtype of the scale.
+    private static Tensor unclamped(Tensor x_BG, Blocks blocks) {
+        return x_BG.mul(blocks.inverse).round().add(blocks.zeroPoint);
+    }
+
+    private static Tensor clamp(Tensor t, IntxGrid grid) {
+        return Ops.clamp(t, grid.qmin(), grid.qmax());
+    }
+
+    /// True where the gradient stops; a NaN stops it.
+    private static Tensor stopped(Tensor t, IntxGrid grid, GradientRule rule) {
+        Scalar qmin = new Scalar(grid.qmin());
+        Scalar qmax = new Scalar(grid.qmax());
+        Tensor passes = switch (rule) {
+            case IDENTITY -> throw new IllegalArgumentException("nothing stops under IDENTITY");
+            case CLOSED -> t.ge(qmin).logical_and_(t.le(qmax));
+            case OPEN -> t.gt(qmin).logical_and_(t.lt(qmax));
+        };
+        return passes.logical_not();
+    }
+
+    private static Tensor withoutNaN(Tensor t) {
+        return t.nan_to_num(new DoubleOptional(0), new DoubleOptional(), new DoubleOptional());
+    }
+
+    /// A tensor rather than a Java number: on a GPU torch divides by a number by multiplying with its reciprocal.
+    private static Tensor number(Tensor like, double value) {
+        return Ops.fill_(Torch.emptyLike(like, Torch.dtype(like), 1), value);
+    }
+}

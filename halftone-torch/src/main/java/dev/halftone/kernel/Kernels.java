@@ -1,0 +1,55 @@
+package dev.halftone.kernel;
+
+import dev.halftone.InputException;
+import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
+
+/// The implementations of the quantization arithmetic. They agree bit for bit; they differ in speed and in where
+/// they run.
+public enum Kernels {
+    /// The scalar oracle over copies of the values: slow, for tests and for `conformance`.
+    REFERENCE,
+    /// The JDK's vector unit on a tensor's own memory, on all threads: CPU tensors only.
+    VECTOR,
+    /// libtorch's operators: any device.
+    ATEN;
+
+    /// What was chosen, and why, for a log or a report.
+    public record Choice(Kernels kernels, String reason) {}
+
+    private static final boolean VECTOR_API =
+            ModuleLayer.boot().findModule("jdk.incubator.vector").isPresent();
+
+    /// The fastest implementation for tensors such as `t`: VECTOR on a CPU, ATEN elsewhere.
+    public static Choice choose(Tensor t) {
+        if (!t.is_cpu()) {
+            return new Choice(ATEN, "the tensors are not on the CPU");
+        }
+        if (!VECTOR_API) {
+            return new Choice(ATEN, "this JVM was started without --add-modules jdk.incubator.vector");
+        }
+        return new Choice(VECTOR, "the tensors are on the CPU");
+    }
+
+    /// The intN arithmetic of the implementation asked for; where none was, of the one that [#choose] finds.
+    public static IntxKernel intx(@Nullable Kernels asked, Tensor t) {
+        return (asked == null ? choose(t).kernels() : asked).intx();
+    }
+
+    /// The intN arithmetic of this implementation.
+    ///
+    /// @throws InputException if this JVM cannot run it
+    public IntxKernel intx() {
+        return switch (this) {
+            case REFERENCE -> new ReferenceIntx();
+            case ATEN -> new AtenIntx();
+            case VECTOR -> {
+                if (!VECTOR_API) {
+                    throw new InputException("kernels=vector needs the JDK's Vector API."
+                            + " Start Java with --add-modules jdk.incubator.vector, or use kernels=aten.");
+                }
+                yield new VectorIntx();
+            }
+        };
+    }
+}

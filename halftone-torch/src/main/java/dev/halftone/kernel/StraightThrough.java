@@ -1,0 +1,60 @@
+package dev.halftone.kernel;
+
+import dev.halftone.quant.GradientRule;
+import dev.halftone.quant.IntxGrid;
+import dev.halftone.torch.Ops;
+import dev.halftone.torch.Scope;
+import dev.halftone.torch.Torch;
+import org.bytedeco.pytorch.GradMode;
+import org.bytedeco.pytorch.Tensor;
+
+/// Fake quantization inside an autograd graph, with the straight-through estimator of a [GradientRule].
+///
+/// Rounding has no useful gradient, and bytedeco's autograd nodes cannot be subclassed in Java. So a node whose
+/// *backward* is the wanted one is recorded first, and then its *output* is overwritten, unseen by autograd, with
+/// what quantization makes of it. No node here saves the values that are overwritten.
+public final class StraightThrough {
+    private StraightThrough() {}
+
+    /// What remains of `x` after quantization, differentiable with respect to `x`; the scales are constants to
+    /// autograd.
+    ///
+    /// Under IDENTITY the backward pass is the identity and needs no memory. Under CLOSED and OPEN it is the
+    /// arithmetic of torchao's own (see [dev.halftone.quant.IntxOracle]) and keeps one byte for each value.
+    ///
+    /// @param x `[…, K]` in the grid's dtype, on any device that `kernel` can work on
+    /// @return of the same shape and dtype
+    public static Tensor fakeQuantize(Tensor x, int group, IntxGrid grid, GradientRule rule, IntxKernel kernel) {
+        if (!x.requires_grad() || !GradMode.is_enabled()) {
+            return kernel.fakeQuantized(x, group, grid);
+        }
+        return switch (rule) {
+            case IDENTITY -> identity(x, group, grid, kernel);
+            case CLOSED, OPEN -> masked(x, group, grid, rule, kernel);
+        };
+    }
+
+    private static Tensor identity(Tensor x, int group, IntxGrid grid, IntxKernel kernel) {
+        try (Scope scope = Scope.open()) {
+            Tensor y = Ops.copy(x);
+            kernel.fakeQuantize(y.detach(), y.detach(), group, grid);
+            return scope.keep(y);
+        }
+    }
+
+    /// The nodes whose backward passes are, last to first: times the scale, 0 where the gradient stops, times the
+    /// reciprocal. Each rounds to the dtype of the values, as autograd casts gradients to the dtype of what they
+    /// belong to.
+    private static Tensor masked(Tensor x, int group, IntxGrid grid, GradientRule rule, IntxKernel kernel) {
+        try (Scope scope = Scope.open()) {
+            IntxKernel.Stops stops = kernel.stops(x, group, grid, rule);
+            Tensor scale_B1 = stops.scale().view(-1, 1);
+            Tensor y_BG = x.reshape(-1, group).mul(scale_B1.reciprocal());
+            y_BG = Ops.to(Ops.maskedFill_(y_BG, stops.stopped().view(-1, group), 0), grid.dtype())
+                    .mul_(scale_B1);
+            Tensor y = y_BG.view(Torch.shape(x));
+            kernel.fakeQuantize(x.detach(), y.detach(), group, grid);
+            return scope.keep(y);
+        }
+    }
+}

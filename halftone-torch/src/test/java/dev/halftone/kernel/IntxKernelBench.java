@@ -1,0 +1,87 @@
+package dev.halftone.kernel;
+
+import dev.halftone.DType;
+import dev.halftone.quant.GradientRule;
+import dev.halftone.quant.Granularity;
+import dev.halftone.quant.IntxGrid;
+import dev.halftone.quant.IntxScheme;
+import dev.halftone.quant.Numerics;
+import dev.halftone.torch.Ops;
+import dev.halftone.torch.Scope;
+import dev.halftone.torch.Torch;
+import java.util.Random;
+import org.bytedeco.pytorch.Tensor;
+import org.junit.jupiter.api.Test;
+
+/// Times the kernels on the largest weight and on the activations of SmolLM2-135M. No test by its name, so it runs
+/// only when asked for:
+///
+///     mvn -pl halftone-torch -am test -Dtest=IntxKernelBench -Dsurefire.failIfNoSpecifiedTests=false
+class IntxKernelBench {
+    private static final int ROUNDS = 200;
+
+    @Test
+    void weightsAndActivations() {
+        IntxScheme scheme = new IntxScheme(4, new Granularity.PerGroup(32), true, Numerics.TORCHAO);
+        for (DType dtype : new DType[] {DType.BF16, DType.F32}) {
+            try (Scope _ = Scope.open()) {
+                time(
+                        "weight 1536x576 int4 g32 " + dtype,
+                        random(1536, 576, dtype),
+                        32,
+                        IntxGrid.weights(scheme, dtype));
+                time(
+                        "activation 512x576 int8 per token " + dtype,
+                        random(512, 576, dtype),
+                        576,
+                        IntxGrid.activations(Numerics.TORCHAO, dtype));
+            }
+        }
+    }
+
+    @Test
+    void activationsInAGraph() {
+        try (Scope _ = Scope.open()) {
+            IntxGrid grid = IntxGrid.activations(Numerics.TORCHAO, DType.BF16);
+            Tensor x = random(512, 576, DType.BF16).requires_grad_(true);
+            Tensor upstream = Ops.copy(x).detach();
+            for (GradientRule rule : GradientRule.values()) {
+                double ms = best(() -> Ops.backward(
+                        StraightThrough.fakeQuantize(x, 576, grid, rule, Kernels.VECTOR.intx()), upstream));
+                System.out.printf("activation 512x576 BF16, forward and backward, %s: %.3f ms%n", rule, ms);
+            }
+        }
+    }
+
+    private static void time(String what, Tensor x, int group, IntxGrid grid) {
+        Tensor out = Ops.copy(x);
+        for (Kernels kernels : new Kernels[] {Kernels.VECTOR, Kernels.ATEN}) {
+            IntxKernel kernel = kernels.intx();
+            double forward = best(() -> kernel.fakeQuantize(x, out, group, grid));
+            double backward = best(() -> kernel.gradient(x, x, group, grid, GradientRule.CLOSED));
+            System.out.printf("%-40s %-6s fake quantize %.3f ms, gradient %.3f ms%n", what, kernels, forward, backward);
+        }
+    }
+
+    /// The shortest of many runs, in ms: what other work on the machine disturbs least.
+    private static double best(Runnable work) {
+        double best = Double.POSITIVE_INFINITY;
+        for (int i = 0; i < ROUNDS; i++) {
+            long start = System.nanoTime();
+            try (Scope _ = Scope.open()) {
+                work.run();
+            }
+            best = Math.min(best, (System.nanoTime() - start) / 1e6);
+        }
+        return best;
+    }
+
+    private static Tensor random(int rows, int columns, DType dtype) {
+        Random random = new Random(1);
+        float[] values = new float[rows * columns];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = (float) random.nextGaussian() * 0.05f;
+        }
+        return Ops.to(Torch.of(values, rows, columns), dtype);
+    }
+}

@@ -1,0 +1,174 @@
+package dev.halftone.kernel;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.halftone.DType;
+import dev.halftone.kernel.IntxKernel.Quantized;
+import dev.halftone.quant.GradientRule;
+import dev.halftone.quant.Granularity;
+import dev.halftone.quant.IntxGrid;
+import dev.halftone.quant.IntxScheme;
+import dev.halftone.quant.Numerics;
+import dev.halftone.torch.Ops;
+import dev.halftone.torch.Scope;
+import dev.halftone.torch.Torch;
+import java.util.List;
+import java.util.Random;
+import org.bytedeco.pytorch.Tensor;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
+
+class IntxKernelTest {
+    private static final IntxKernel REFERENCE = Kernels.REFERENCE.intx();
+    private static final List<IntxKernel> OTHERS = List.of(Kernels.VECTOR.intx(), Kernels.ATEN.intx());
+    private static final IntxGrid INT4 =
+            IntxGrid.weights(new IntxScheme(4, new Granularity.PerGroup(32), false, Numerics.TORCHAO), DType.BF16);
+
+    static List<IntxGrid> grids() {
+        return IntxInputs.grids();
+    }
+
+    @ParameterizedTest
+    @MethodSource("grids")
+    void theThreeImplementationsAgreeBitForBit(IntxGrid grid) {
+        Random random = new Random(grid.hashCode());
+        for (int group : new int[] {2, 3, 12, 16, 31, 32, 33, 48, 64, 97, 128}) {
+            try (Scope _ = Scope.open()) {
+                int blocks = 2 * (1 + random.nextInt(20));
+                Tensor x = tensor(IntxInputs.values(random, blocks, group, grid.dtype()), grid, 2, blocks / 2 * group);
+                Quantized q = REFERENCE.quantize(x, group, grid);
+                Tensor fq = REFERENCE.fakeQuantized(x, group, grid);
+                Tensor dq = REFERENCE.dequantize(q, grid);
+                for (IntxKernel kernel : OTHERS) {
+                    Quantized other = kernel.quantize(x, group, grid);
+                    assertSame(other.codes(), q.codes());
+                    assertSame(other.scale(), q.scale());
+                    if (q.zeroPoint() != null) {
+                        assertSame(other.zeroPoint(), q.zeroPoint());
+                    }
+                    assertSame(kernel.dequantize(q, grid), dq);
+                    assertSame(kernel.fakeQuantized(x, group, grid), fq);
+                    Tensor inPlace = Ops.copy(x);
+                    kernel.fakeQuantize(inPlace, inPlace, group, grid);
+                    assertSame(inPlace, fq);
+                }
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("grids")
+    void theThreeGradientsAndAutogradAgreeBitForBit(IntxGrid grid) {
+        Random random = new Random(grid.hashCode());
+        for (int group : new int[] {2, 12, 32, 97}) {
+            for (GradientRule rule : GradientRule.values()) {
+                try (Scope _ = Scope.open()) {
+                    Tensor x = tensor(IntxInputs.values(random, 20, group, grid.dtype()), grid, 4, 5 * group);
+                    Tensor up = tensor(IntxInputs.values(random, 20, group, grid.dtype()), grid, 4, 5 * group);
+                    Tensor expected = REFERENCE.gradient(x, up, group, grid, rule);
+                    for (IntxKernel kernel : OTHERS) {
+                        assertSame(kernel.gradient(x, up, group, grid, rule), expected);
+                    }
+                    for (Kernels kernels : Kernels.values()) {
+                        Tensor leaf = Ops.copy(x).requires_grad_(true);
+                        Tensor y = StraightThrough.fakeQuantize(leaf, group, grid, rule, kernels.intx());
+                        assertSame(y, REFERENCE.fakeQuantized(x, group, grid));
+                        Ops.backward(y, up);
+                        assertSame(leaf.grad(), expected);
+                    }
+                }
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(Kernels.class)
+    void quantizedValuesAreFixedPointsOfTheirOwnCodes(Kernels kernels) {
+        try (Scope _ = Scope.open()) {
+            IntxKernel kernel = kernels.intx();
+            Tensor w = tensor(IntxInputs.values(new Random(1), 6, 32, DType.BF16), INT4, 2, 96);
+            Quantized q = kernel.quantize(w, 32, INT4);
+            assertSame(kernel.dequantize(q, INT4), kernel.fakeQuantized(w, 32, INT4));
+            assertThat(Torch.dtype(q.codes())).isEqualTo(DType.I8);
+            assertThat(Torch.dtype(q.scale())).isEqualTo(DType.BF16);
+            assertThat(Torch.shape(q.scale())).containsExactly(2, 3);
+            assertThat(q.zeroPoint()).isNull();
+            assertThat(q.group()).isEqualTo(32);
+        }
+    }
+
+    @Test
+    void theNumberOfThreadsDoesNotChangeABit() {
+        int threads = Torch.threads();
+        try (Scope _ = Scope.open()) {
+            Tensor w = tensor(IntxInputs.values(new Random(2), 8001, 32, DType.BF16), INT4, 8001, 32);
+            Tensor expected = REFERENCE.fakeQuantized(w, 32, INT4);
+            for (int n : new int[] {1, 2, 3, 7}) {
+                Torch.setThreads(n);
+                assertSame(Kernels.VECTOR.intx().fakeQuantized(w, 32, INT4), expected);
+                assertSame(Kernels.ATEN.intx().fakeQuantized(w, 32, INT4), expected);
+            }
+        } finally {
+            Torch.setThreads(threads);
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(Kernels.class)
+    void transposedAndEmptyInputsWork(Kernels kernels) {
+        try (Scope _ = Scope.open()) {
+            IntxKernel kernel = kernels.intx();
+            Tensor w = tensor(IntxInputs.values(new Random(3), 32, 32, DType.BF16), INT4, 32, 32);
+            Tensor transposed = w.transpose(0, 1);
+            assertSame(
+                    kernel.fakeQuantized(transposed, 32, INT4),
+                    kernel.fakeQuantized(transposed.contiguous(), 32, INT4));
+            assertSame(
+                    kernel.gradient(transposed, transposed, 32, INT4, GradientRule.OPEN),
+                    REFERENCE.gradient(transposed, transposed, 32, INT4, GradientRule.OPEN));
+            Tensor none = kernel.fakeQuantized(Torch.empty(DType.BF16, 0, 32), 32, INT4);
+            assertThat(Torch.shape(none)).containsExactly(0, 32);
+        }
+    }
+
+    @Test
+    void wrongBlocksAreRefused() {
+        try (Scope _ = Scope.open()) {
+            Tensor w = Torch.zeros(DType.BF16, 2, 48);
+            Tensor f = Torch.zeros(DType.F32, 2, 64);
+            for (Kernels kernels : Kernels.values()) {
+                assertThatThrownBy(() -> kernels.intx().quantize(w, 32, INT4))
+                        .isInstanceOf(IllegalArgumentException.class);
+                assertThatThrownBy(() -> kernels.intx().fakeQuantized(f, 32, INT4))
+                        .isInstanceOf(IllegalArgumentException.class);
+            }
+        }
+    }
+
+    @Test
+    void theVectorKernelIsChosenOnACpu() {
+        try (Scope _ = Scope.open()) {
+            assertThat(Kernels.choose(Torch.zeros(DType.F32, 1)).kernels()).isEqualTo(Kernels.VECTOR);
+        }
+    }
+
+    private static Tensor tensor(float[] values, IntxGrid grid, long... shape) {
+        return Ops.to(Torch.of(values, shape), grid.dtype());
+    }
+
+    /// The same bits; every NaN is the same.
+    private static void assertSame(Tensor actual, Tensor expected) {
+        assertThat(Torch.dtype(actual)).isEqualTo(Torch.dtype(expected));
+        assertThat(Torch.shape(actual)).isEqualTo(Torch.shape(expected));
+        float[] a = Torch.floats(actual);
+        float[] e = Torch.floats(expected);
+        for (int i = 0; i < e.length; i++) {
+            assertThat(Float.floatToIntBits(a[i]))
+                    .as("at %d: %s, not %s", i, a[i], e[i])
+                    .isEqualTo(Float.floatToIntBits(e[i]));
+        }
+    }
+}

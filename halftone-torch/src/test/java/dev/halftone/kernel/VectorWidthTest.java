@@ -1,0 +1,96 @@
+package dev.halftone.kernel;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.halftone.DType;
+import dev.halftone.quant.GradientRule;
+import dev.halftone.quant.IntxGrid;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Random;
+import jdk.incubator.vector.FloatVector;
+import org.junit.jupiter.api.Test;
+
+/// The JVM fixes the vector width when it starts, so each width has a JVM of its own.
+class VectorWidthTest {
+    @Test
+    void everyVectorWidthGivesTheSameBits() throws Exception {
+        Map<String, String> hashes = new HashMap<>();
+        for (int bytes : new int[] {16, 32, 64}) {
+            String[] line = child(bytes).split(" ");
+            hashes.put(line[0], line[1]);
+        }
+        assertThat(hashes).containsKey("128");
+        assertThat(hashes.values()).containsOnly(hashes.get("128"));
+    }
+
+    private static String child(int bytes) throws IOException, InterruptedException {
+        Process process = new ProcessBuilder(
+                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                        "--add-modules=jdk.incubator.vector",
+                        "-XX:MaxVectorSize=" + bytes,
+                        "-cp",
+                        System.getProperty("java.class.path"),
+                        VectorWidthTest.class.getName())
+                .redirectError(ProcessBuilder.Redirect.INHERIT)
+                .start();
+        String out = new String(process.getInputStream().readAllBytes());
+        assertThat(process.waitFor()).isZero();
+        return out.strip();
+    }
+
+    /// Prints the width in bits and a hash of what every grid makes of the same values.
+    public static void main(String[] args) {
+        long hash = 0;
+        Random random = new Random(5);
+        for (IntxGrid grid : IntxInputs.grids()) {
+            for (int group : new int[] {7, 32, 100}) {
+                int blocks = 24;
+                try (Arena arena = Arena.ofConfined()) {
+                    MemorySegment x =
+                            memory(arena, IntxInputs.values(random, blocks, group, grid.dtype()), grid.dtype());
+                    MemorySegment out = arena.allocate(x.byteSize());
+                    VectorBlocks.fakeQuantize(x, out, 0, blocks, group, grid);
+                    hash = hash(hash, out, grid.dtype());
+                    VectorBlocks.gradient(x, x, out, 0, blocks, group, grid, GradientRule.OPEN);
+                    hash = hash(hash, out, grid.dtype());
+                }
+            }
+        }
+        System.out.println(FloatVector.SPECIES_PREFERRED.vectorBitSize() + " " + Long.toHexString(hash));
+    }
+
+    private static MemorySegment memory(Arena arena, float[] values, DType dtype) {
+        MemorySegment memory = arena.allocate((long) values.length * dtype.bytes());
+        for (int i = 0; i < values.length; i++) {
+            switch (dtype) {
+                case F32 -> memory.setAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, i, values[i]);
+                case BF16 -> {
+                    short half = (short) (Float.floatToRawIntBits(values[i]) >>> 16);
+                    memory.setAtIndex(ValueLayout.JAVA_SHORT_UNALIGNED, i, half);
+                }
+                default -> memory.setAtIndex(ValueLayout.JAVA_SHORT_UNALIGNED, i, Float.floatToFloat16(values[i]));
+            }
+        }
+        return memory;
+    }
+
+    /// Every NaN counts as the same value.
+    private static long hash(long hash, MemorySegment values, DType dtype) {
+        long h = hash;
+        for (int i = 0; i < values.byteSize() / dtype.bytes(); i++) {
+            float v = switch (dtype) {
+                case F32 -> values.getAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, i);
+                case BF16 -> Float.intBitsToFloat(values.getAtIndex(ValueLayout.JAVA_SHORT_UNALIGNED, i) << 16);
+                default -> Float.float16ToFloat(values.getAtIndex(ValueLayout.JAVA_SHORT_UNALIGNED, i));
+            };
+            h = h * 31 + Float.floatToIntBits(v);
+        }
+        return h;
+    }
+}
