@@ -1,0 +1,110 @@
+package dev.halftone.nn;
+
+import dev.halftone.DType;
+import dev.halftone.torch.Ops;
+import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
+
+/// `y = x · Wᵀ + b`, the one place where a weight meets an input.
+///
+/// The weight is what [Weight#value()] makes of it, the input passes through the [ActivationTransform] where there
+/// is one. `prepare` sets both stages, `convert` replaces the weight by codes and scales; the layer itself stays
+/// the same.
+public final class Linear extends Module {
+    private Weight weight;
+    private final @Nullable Parameter bias;
+    private @Nullable ActivationTransform inputTransform;
+
+    /// @param weight_NK `[out_features, in_features]`
+    /// @param bias_N `[out_features]`, or null
+    public Linear(Weight weight_NK, @Nullable Parameter bias_N) {
+        setWeight(weight_NK);
+        bias = bias_N == null ? null : parameter("bias", bias_N);
+    }
+
+    /// The layer whose `weight` and, where it has one, `bias` this source holds.
+    public static Linear of(ParameterSource source, long inFeatures, long outFeatures, boolean bias) {
+        return new Linear(
+                source.weight("weight", outFeatures, inFeatures), bias ? source.parameter("bias", outFeatures) : null);
+    }
+
+    /// @param x `[…, K]`
+    /// @return `[…, N]` in the dtype of the product, which is that of [Weight#value()]
+    public Tensor forward(Tensor x) {
+        return product(transformed(x));
+    }
+
+    /// The outputs of several layers for the same input. Where they share one input stage it runs once: the same
+    /// numbers as one [#forward] each, at a fraction of the price.
+    public static Tensor[] forwardAll(Tensor x, Linear... layers) {
+        Tensor[] outputs = new Tensor[layers.length];
+        Tensor first = layers[0].transformed(x);
+        for (int i = 0; i < layers.length; i++) {
+            boolean shared = layers[i].inputTransform == layers[0].inputTransform;
+            outputs[i] = layers[i].product(shared ? first : layers[i].transformed(x));
+        }
+        return outputs;
+    }
+
+    private Tensor transformed(Tensor x) {
+        ActivationTransform t = inputTransform;
+        return t != null && t.active() ? t.forward(x) : x;
+    }
+
+    private Tensor product(Tensor x) {
+        Tensor w_NK = weight.value();
+        return Ops.linear(x.to(w_NK), w_NK, bias == null ? null : bias.value());
+    }
+
+    @Override
+    protected void closeWeights() {
+        super.closeWeights();
+        weight.close();
+    }
+
+    public Weight weight() {
+        return weight;
+    }
+
+    /// Replaces the weight: codes and scales after `convert`, or a trained parameter again.
+    public final void setWeight(Weight weight) {
+        this.weight = weight;
+        if (weight instanceof Parameter p) {
+            parameter("weight", p);
+        } else {
+            removeParameter("weight");
+        }
+    }
+
+    public @Nullable Parameter bias() {
+        return bias;
+    }
+
+    public @Nullable ActivationTransform inputTransform() {
+        return inputTransform;
+    }
+
+    /// Sets the stage that inputs pass through; layers given the same object share its work in [#forwardAll].
+    public void setInputTransform(@Nullable ActivationTransform transform) {
+        inputTransform = transform;
+    }
+
+    /// Sets the dtype of the product where it differs from that of the trained weight: float32 masters, bfloat16
+    /// products.
+    public void setComputeDtype(DType dtype) {
+        if (weight instanceof Parameter p) {
+            p.setComputeDtype(dtype);
+        }
+        if (bias != null) {
+            bias.setComputeDtype(dtype);
+        }
+    }
+
+    public long inFeatures() {
+        return weight.shape()[1];
+    }
+
+    public long outFeatures() {
+        return weight.shape()[0];
+    }
+}

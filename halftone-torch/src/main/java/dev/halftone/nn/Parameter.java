@@ -1,0 +1,157 @@
+package dev.halftone.nn;
+
+import dev.halftone.DType;
+import dev.halftone.torch.NoGrad;
+import dev.halftone.torch.Ops;
+import dev.halftone.torch.Scope;
+import dev.halftone.torch.Torch;
+import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
+
+/// A tensor that is trained or at least stored: its *master* values, and the *shadow* that a forward pass uses
+/// where the two differ.
+///
+/// They differ when a [WeightTransform] is active (fake quantization), or when the computation runs in another
+/// dtype than the masters (float32 masters, bfloat16 products). The shadow is a leaf of the autograd graph. It is
+/// computed once after each change of the masters, however many forward passes follow (gradient accumulation,
+/// recomputation, evaluation), and [#collectGradient()] hands its gradient back to the masters.
+public final class Parameter implements Weight {
+    private final Tensor master;
+    private @Nullable WeightTransform transform;
+    private DType computeDtype;
+    private @Nullable Tensor shadow;
+    private boolean stale = true;
+
+    /// @param master the values; the parameter owns the tensor from here on
+    public Parameter(Tensor master) {
+        this.master = Scope.own(master);
+        this.computeDtype = Torch.dtype(master);
+    }
+
+    /// The trained values, which the optimizer updates and a checkpoint stores.
+    public Tensor master() {
+        return master;
+    }
+
+    @Override
+    public Tensor value() {
+        if (!hasShadow()) {
+            return master;
+        }
+        Tensor s = shadow;
+        if (s == null || stale) {
+            try (Scope _ = Scope.open();
+                    NoGrad _ = NoGrad.open()) {
+                WeightTransform t = transform;
+                Tensor v = Ops.to(t != null && t.active() ? t.forward(master.detach()) : master.detach(), computeDtype);
+                if (s == null) {
+                    s = Scope.own(v.is_alias_of(master) ? v.clone() : v.detach());
+                    s.requires_grad_(master.requires_grad());
+                    shadow = s;
+                } else {
+                    s.detach().copy_(v);
+                }
+            }
+            stale = false;
+        }
+        return s;
+    }
+
+    private boolean hasShadow() {
+        return computeDtype != Torch.dtype(master) || (transform != null && transform.active());
+    }
+
+    @Override
+    public long[] shape() {
+        return Torch.shape(master);
+    }
+
+    /// The dtype of the stored values.
+    public DType dtype() {
+        return Torch.dtype(master);
+    }
+
+    /// The dtype of [#value()].
+    public DType computeDtype() {
+        return computeDtype;
+    }
+
+    public @Nullable WeightTransform transform() {
+        return transform;
+    }
+
+    public void setTransform(@Nullable WeightTransform transform) {
+        this.transform = transform;
+        dropShadow();
+    }
+
+    /// Sets the dtype of [#value()], for products in another precision than that of the masters.
+    public void setComputeDtype(DType dtype) {
+        computeDtype = dtype;
+        dropShadow();
+    }
+
+    public boolean trainable() {
+        return master.requires_grad();
+    }
+
+    public void setTrainable(boolean trainable) {
+        master.requires_grad_(trainable);
+        dropShadow();
+    }
+
+    /// To be called after the masters changed, or a transform was switched on or off.
+    public void changed() {
+        stale = true;
+    }
+
+    /// Adds the shadow's gradient, through the transform's backward, to the gradient of the masters, and clears
+    /// it. To be called after each backward pass.
+    public void collectGradient() {
+        Tensor s = shadow;
+        if (s == null || !s.grad().defined()) {
+            return;
+        }
+        try (Scope _ = Scope.open();
+                NoGrad _ = NoGrad.open()) {
+            Tensor g = Ops.to(s.grad(), Torch.dtype(master));
+            WeightTransform t = transform;
+            if (t != null && t.active()) {
+                g = t.backward(master.detach(), g);
+            }
+            if (master.grad().defined()) {
+                master.grad().add_(g);
+            } else {
+                master.mutable_grad().put(g);
+            }
+            s.mutable_grad().reset();
+        }
+    }
+
+    /// Gradient of the masters, or null before the first backward pass.
+    public @Nullable Tensor gradient() {
+        Tensor g = master.grad();
+        return g.defined() ? g : null;
+    }
+
+    public void clearGradient() {
+        try (Scope _ = Scope.open()) {
+            master.mutable_grad().reset();
+        }
+    }
+
+    @Override
+    public void close() {
+        dropShadow();
+        master.close();
+    }
+
+    private void dropShadow() {
+        Tensor s = shadow;
+        if (s != null) {
+            s.close();
+        }
+        shadow = null;
+        stale = true;
+    }
+}

@@ -1,0 +1,58 @@
+package dev.halftone.nn;
+
+import dev.halftone.DType;
+import dev.halftone.torch.Ops;
+import dev.halftone.torch.Torch;
+import java.util.List;
+import org.bytedeco.pytorch.Tensor;
+
+/// Rotary position embedding (Su et al. 2021): feature pairs of queries and keys are rotated by an angle that grows
+/// with the position, so that their products depend on distances only.
+///
+/// Features `i` and `i + d/2` form a pair, the layout of Hugging Face checkpoints. Angles, cosines and sines are
+/// computed in float32 and then rounded to the dtype of the hidden states (transformers 5, `LlamaRotaryEmbedding`).
+public final class RotaryEmbedding {
+    private final float[] frequencies;
+    private final double magnitude;
+
+    /// @param theta base of the frequencies
+    /// @param dim features of a head, even
+    public RotaryEmbedding(double theta, int dim, RopeScaling scaling) {
+        frequencies = scaling.frequencies(theta, dim);
+        magnitude = scaling.magnitude();
+    }
+
+    /// Cosines and sines of one forward pass.
+    ///
+    /// @param cos_B1SD `[B or 1, 1, S, D]`
+    /// @param sin_B1SD same shape
+    public record Rotation(Tensor cos_B1SD, Tensor sin_B1SD) implements AutoCloseable {
+        /// @param x_BHSD queries or keys
+        /// @return the same, rotated
+        public Tensor apply(Tensor x_BHSD) {
+            long half = x_BHSD.size(3) / 2;
+            Tensor swapped = Ops.cat(List.of(x_BHSD.narrow(3, half, half).neg(), x_BHSD.narrow(3, 0, half)), 3);
+            return x_BHSD.mul(cos_B1SD).add(swapped.mul(sin_B1SD));
+        }
+
+        @Override
+        public void close() {
+            cos_B1SD.close();
+            sin_B1SD.close();
+        }
+    }
+
+    /// @param positions_BS int64, `[B or 1, S]`
+    /// @param dtype of the hidden states
+    public Rotation at(Tensor positions_BS, DType dtype) {
+        Tensor f = Ops.toDeviceOf(Torch.of(frequencies, 1, 1, 1, frequencies.length), positions_BS);
+        Tensor angles =
+                Ops.to(positions_BS, DType.F32).unsqueeze(1).unsqueeze(3).mul(f);
+        Tensor both = Ops.cat(List.of(angles, angles), 3);
+        return new Rotation(rounded(both.cos(), dtype), rounded(both.sin(), dtype));
+    }
+
+    private Tensor rounded(Tensor t, DType dtype) {
+        return Ops.to(magnitude == 1 ? t : Ops.mul(t, magnitude), dtype);
+    }
+}

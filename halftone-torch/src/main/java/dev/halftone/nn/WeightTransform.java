@@ -1,0 +1,23 @@
+package dev.halftone.nn;
+
+import org.bytedeco.pytorch.Tensor;
+
+/// A stage between the trained values of a [Parameter] and what the forward pass uses: fake quantization, later an
+/// adapter's delta.
+///
+/// It runs once per optimizer step, outside autograd: [#forward] writes the shadow copy that the graph is built on,
+/// and [#backward] turns the gradient of that copy into the gradient of the trained values (the straight-through
+/// estimator).
+public interface WeightTransform {
+    /// Whether it does anything now. While it does not, the trained values are used as they are.
+    boolean active();
+
+    /// @param master_NK trained values
+    /// @return a new tensor of the same shape and dtype
+    Tensor forward(Tensor master_NK);
+
+    /// @param master_NK the trained values that [#forward] saw
+    /// @param gradient_NK gradient of what [#forward] returned, in the dtype of `master_NK`; may be overwritten
+    /// @return gradient of `master_NK`: `gradient_NK` itself where the rule is the identity
+    Tensor backward(Tensor master_NK, Tensor gradient_NK);
+}
