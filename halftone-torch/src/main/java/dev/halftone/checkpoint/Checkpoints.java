@@ -1,0 +1,114 @@
+package dev.halftone.checkpoint;
+
+import dev.halftone.DType;
+import dev.halftone.InputException;
+import dev.halftone.format.Json;
+import dev.halftone.format.hf.HfFolder;
+import dev.halftone.format.hf.HfWriter;
+import dev.halftone.format.safetensors.SafetensorsWriter.Entry;
+import dev.halftone.model.CausalLm;
+import dev.halftone.model.Models;
+import dev.halftone.nn.Parameter;
+import dev.halftone.torch.Device;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import tools.jackson.databind.node.ObjectNode;
+
+/// Models in Hugging Face folders: float ones, and the artifacts that [QuantizedFolders] writes.
+public final class Checkpoints {
+    private Checkpoints() {}
+
+    /// Loads a model, whichever of the two the folder holds, to compute in `dtype` throughout.
+    ///
+    /// @throws InputException if the folder is not one of them, or its configuration and its weights don't fit
+    public static CausalLm load(Path dir, DType dtype, Device device) {
+        return load(dir, dtype, dtype, device);
+    }
+
+    /// Loads a model, whichever of the two the folder holds.
+    ///
+    /// @param dtype what floating point weights are converted to; codes and scales of an artifact are taken as
+    ///     they are
+    /// @param computeDtype what the products of linear layers are computed in: see [CausalLm#setComputeDtype]
+    /// @throws InputException if the folder is not one of them, or its configuration and its weights don't fit
+    public static CausalLm load(Path dir, DType dtype, DType computeDtype, Device device) {
+        try (HfFolder folder = HfFolder.open(dir)) {
+            return QuantizedFolders.isArtifact(folder)
+                    ? QuantizedFolders.load(folder, dtype, computeDtype, device)
+                    : loadFloat(folder, dtype, computeDtype, device);
+        }
+    }
+
+    /// Loads a float model, to be trained or quantized.
+    ///
+    /// @throws InputException as [#load], and if the folder holds a quantized model
+    public static CausalLm loadFloat(Path dir, DType dtype, DType computeDtype, Device device) {
+        try (HfFolder folder = HfFolder.open(dir)) {
+            if (QuantizedFolders.isArtifact(folder)) {
+                throw new InputException(
+                        "%s is quantized already. Give the float model that it was made from.".formatted(dir));
+            }
+            return loadFloat(folder, dtype, computeDtype, device);
+        }
+    }
+
+    private static CausalLm loadFloat(HfFolder folder, DType dtype, DType computeDtype, Device device) {
+        if (folder.config().has(QuantizedFolders.CONFIG_KEY)) {
+            throw new InputException(
+                    "%s is quantized by another tool. Give the float model, or quantize it with Halftone."
+                            .formatted(folder.dir()));
+        }
+        CausalLm model = Models.load(folder, dtype, device);
+        model.setComputeDtype(computeDtype);
+        return model;
+    }
+
+    /// The model that a folder's `config.json` describes, with random weights: those that the folder has are not
+    /// read.
+    ///
+    /// @param seed same seed, same numbers
+    /// @throws InputException if the configuration is missing, wrong or of an unsupported family
+    public static CausalLm initialise(Path dir, long seed, DType dtype, DType computeDtype, Device device) {
+        CausalLm model = Models.initialise(Json.readObject(dir.resolve("config.json")), seed, dtype, device);
+        model.setComputeDtype(computeDtype);
+        return model;
+    }
+
+    /// Writes the trained values of a float model, or of one prepared for quantization, each in the dtype that
+    /// it has in the folder which the model was loaded from, with everything else of that folder. Where it has no
+    /// weights, its configuration names the dtype.
+    ///
+    /// @param original the folder that the model was loaded from
+    /// @param maxShardBytes size above which weights go into several files
+    /// @param replace whether a model folder that is there is replaced
+    public static void saveFloat(Path dir, CausalLm model, Path original, long maxShardBytes, boolean replace) {
+        ObjectNode config = Json.readObject(original.resolve("config.json"));
+        Function<String, DType> dtypes = dtypes(original, config);
+        try (TensorFiles.Source source = new TensorFiles.Source()) {
+            Map<String, Parameter> parameters = model.namedParameters();
+            List<Entry> entries = parameters.entrySet().stream()
+                    .map(e -> source.entry(e.getKey(), e.getValue().master(), dtypes.apply(e.getKey())))
+                    .toList();
+            HfWriter.write(dir, config, entries, maxShardBytes, original, replace);
+        }
+    }
+
+    private static Function<String, DType> dtypes(Path original, ObjectNode config) {
+        if (!HfFolder.hasWeights(original)) {
+            String name =
+                    config.path("dtype").asString(config.path("torch_dtype").asString("float32"));
+            DType dtype = DType.parse(name);
+            return _ -> dtype;
+        }
+        try (HfFolder folder = HfFolder.open(original)) {
+            Map<String, DType> dtypes = folder.tensorNames().stream()
+                    .collect(Collectors.toMap(
+                            name -> name, name -> folder.info(name).dtype()));
+            return name -> Objects.requireNonNull(dtypes.get(name));
+        }
+    }
+}

@@ -1,0 +1,140 @@
+package dev.halftone.checkpoint;
+
+import dev.halftone.DType;
+import dev.halftone.format.Json;
+import dev.halftone.format.hf.HfFolder;
+import dev.halftone.format.hf.HfWriter;
+import dev.halftone.format.safetensors.SafetensorsWriter.Entry;
+import dev.halftone.model.CausalLm;
+import dev.halftone.model.Models;
+import dev.halftone.nn.Linear;
+import dev.halftone.nn.Module;
+import dev.halftone.nn.Parameter;
+import dev.halftone.qat.Int8TokenFakeQuantizer;
+import dev.halftone.qat.QuantizedWeight;
+import dev.halftone.quant.GradientRule;
+import dev.halftone.quant.Int32Packing;
+import dev.halftone.torch.Device;
+import dev.halftone.torch.Torch;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.ObjectNode;
+
+/// Quantized models as Hugging Face folders, in compressed-tensors' `pack-quantized` layout, which transformers
+/// and vLLM load.
+///
+/// A quantized layer has, instead of `weight`:
+///
+/// ```text
+/// weight_packed  int32 [N, words]  the codes (Int32Packing)
+/// weight_scale   [N, G]            in the dtype that training used
+/// weight_shape   int64 [2]         N, K
+/// ```
+///
+/// Everything else is stored as the model has it. `config.json` gets `quantization_config` for other tools, and
+/// under `halftone` the scheme and the dtype of its arithmetic, exactly, for us.
+public final class QuantizedFolders {
+    static final String CONFIG_KEY = "quantization_config";
+    static final String OWN_KEY = "halftone";
+    static final String SCHEME = "scheme";
+    static final String WEIGHT_DTYPE = "weight_dtype";
+    static final String PACKED = "_packed";
+    static final String SCALE = "_scale";
+    static final String SHAPE = "_shape";
+    private static final String HEAD = "lm_head";
+
+    private QuantizedFolders() {}
+
+    static boolean isArtifact(HfFolder folder) {
+        return folder.config().has(OWN_KEY);
+    }
+
+    /// Writes a converted model.
+    ///
+    /// @param original the folder that the model was loaded from: its configuration and tokenizer come along
+    /// @param maxShardBytes size above which weights go into several files
+    public static void save(Path dir, CausalLm model, Path original, long maxShardBytes) {
+        Map<String, QuantizedWeight> quantized = quantizedWeights(model);
+        Map<String, Parameter> parameters = model.namedParameters();
+        List<Entry> entries = new ArrayList<>();
+        try (TensorFiles.Source source = new TensorFiles.Source()) {
+            parameters.forEach((name, p) -> entries.add(source.entry(name, p.master(), p.dtype())));
+            quantized.forEach((name, w) -> entries.addAll(entries(name + ".weight", w, source)));
+            ObjectNode config = config(Json.readObject(original.resolve("config.json")), model, quantized);
+            HfWriter.write(dir, config, entries, maxShardBytes, original, false);
+        }
+    }
+
+    private static Map<String, QuantizedWeight> quantizedWeights(CausalLm model) {
+        Map<String, QuantizedWeight> quantized = new LinkedHashMap<>();
+        model.namedModules().forEach((name, module) -> {
+            if (module instanceof Linear linear && linear.weight() instanceof QuantizedWeight w) {
+                quantized.put(name, w);
+            }
+        });
+        return quantized;
+    }
+
+    private static List<Entry> entries(String name, QuantizedWeight w, TensorFiles.Source source) {
+        long rows = w.shape()[0];
+        int words = Int32Packing.wordsPerRow(
+                Math.toIntExact(w.shape()[1]), w.scheme().weightBits());
+        return List.of(
+                source.entry(name + PACKED, DType.I32, new long[] {rows, words}, w::packed),
+                source.entry(name + SCALE, w.scale(), Torch.dtype(w.scale())),
+                source.entry(name + SHAPE, DType.I64, new long[] {2}, () -> Torch.of(w.shape(), 2)));
+    }
+
+    private static ObjectNode config(JsonNode original, CausalLm model, Map<String, QuantizedWeight> quantized) {
+        QuantizedWeight any = quantized.values().iterator().next();
+        if (quantized.values().stream().anyMatch(w -> !w.scheme().equals(any.scheme()) || w.dtype() != any.dtype())) {
+            throw new IllegalArgumentException("layers of different schemes do not fit into one artifact");
+        }
+        ObjectNode config = ((ObjectNode) original).deepCopy();
+        String dtype =
+                model.namedParameters().values().iterator().next().dtype().torchName();
+        config.remove("torch_dtype");
+        config.put("dtype", dtype);
+        if (quantized.containsKey(HEAD)) {
+            // A loader that ties head and embedding again would undo the head's quantization.
+            config.put("tie_word_embeddings", false);
+        }
+        config.set(CONFIG_KEY, CompressedTensors.config(any.scheme(), floatLinears(model)));
+        ObjectNode own = Json.object();
+        own.set(SCHEME, SchemeJson.write(any.scheme()));
+        own.put(WEIGHT_DTYPE, any.dtype().torchName());
+        config.set(OWN_KEY, own);
+        return config;
+    }
+
+    private static List<String> floatLinears(CausalLm model) {
+        return model.namedModules().entrySet().stream()
+                .filter(e -> e.getValue() instanceof Linear l && !(l.weight() instanceof QuantizedWeight))
+                .map(Map.Entry::getKey)
+                .toList();
+    }
+
+    /// Loads an artifact: its linear layers hold codes and scales, their inputs are quantized where the scheme
+    /// says so.
+    static CausalLm load(HfFolder folder, DType dtype, DType computeDtype, Device device) {
+        ArtifactSource source = new ArtifactSource(folder, dtype, computeDtype, device);
+        ObjectNode config = ((ObjectNode) folder.config()).deepCopy();
+        config.remove(CONFIG_KEY);
+        CausalLm model = Models.build(config, source);
+        source.requireAllTaken();
+        model.setComputeDtype(computeDtype);
+        if (source.scheme().int8Activations()) {
+            var shared = new Int8TokenFakeQuantizer(source.scheme().numerics(), GradientRule.IDENTITY, null);
+            for (Module module : model.namedModules().values()) {
+                if (module instanceof Linear linear && linear.weight() instanceof QuantizedWeight) {
+                    linear.setInputTransform(shared);
+                }
+            }
+        }
+        return model;
+    }
+}

@@ -1,0 +1,62 @@
+package dev.halftone.checkpoint;
+
+import dev.halftone.InputException;
+import dev.halftone.format.Json;
+import dev.halftone.quant.Granularity;
+import dev.halftone.quant.IntxScheme;
+import dev.halftone.quant.Numerics;
+import dev.halftone.quant.QuantScheme;
+import java.util.Arrays;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.ObjectNode;
+
+/// Schemes as JSON, in an artifact's `config.json`: exactly the record, so that what is loaded computes as what
+/// was trained.
+///
+/// `{"type": "intx", "weight_bits": 4, "group_size": 32, "int8_activations": true, "numerics": "torchao"}`, with
+/// `"group_size": null` for a scale per output channel.
+final class SchemeJson {
+    private SchemeJson() {}
+
+    static ObjectNode write(QuantScheme scheme) {
+        return switch (scheme) {
+            case IntxScheme(int bits, Granularity granularity, boolean activations, Numerics numerics) -> {
+                ObjectNode json = Json.object().put("type", "intx").put("weight_bits", bits);
+                switch (granularity) {
+                    case Granularity.PerGroup(int size) -> json.put("group_size", size);
+                    case Granularity.PerAxis() -> json.putNull("group_size");
+                }
+                yield json.put("int8_activations", activations).put("numerics", numerics.label());
+            }
+        };
+    }
+
+    /// @param where the file and key in messages
+    /// @throws InputException if it is not what [#write] writes, or a later version's
+    static QuantScheme read(JsonNode json, String where) {
+        if (!json.path("type").asString("").equals("intx")
+                || !json.path("weight_bits").isInt()
+                || !json.path("int8_activations").isBoolean()
+                || !(json.path("group_size").isInt() || json.path("group_size").isNull())) {
+            throw new InputException("%s: this version does not know the scheme %s. Quantize the float model again."
+                    .formatted(where, json));
+        }
+        Granularity granularity = json.get("group_size").isNull()
+                ? new Granularity.PerAxis()
+                : new Granularity.PerGroup(json.get("group_size").intValue());
+        return new IntxScheme(
+                json.get("weight_bits").intValue(),
+                granularity,
+                json.get("int8_activations").booleanValue(),
+                numerics(json.path("numerics").asString(""), where));
+    }
+
+    private static Numerics numerics(String label, String where) {
+        return Arrays.stream(Numerics.values())
+                .filter(n -> n.label().equals(label))
+                .findFirst()
+                .orElseThrow(() -> new InputException(
+                        "%s: this version does not know the numerics '%s'. Quantize the float model again."
+                                .formatted(where, label)));
+    }
+}

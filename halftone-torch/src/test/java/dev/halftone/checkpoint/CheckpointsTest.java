@@ -1,0 +1,225 @@
+package dev.halftone.checkpoint;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.halftone.DType;
+import dev.halftone.InputException;
+import dev.halftone.format.Json;
+import dev.halftone.format.hf.HfFolder;
+import dev.halftone.format.hf.HfWriter;
+import dev.halftone.model.CausalLm;
+import dev.halftone.model.Models;
+import dev.halftone.model.Tokens;
+import dev.halftone.nn.Linear;
+import dev.halftone.nn.Parameter;
+import dev.halftone.qat.Qat;
+import dev.halftone.qat.QuantizationPlan;
+import dev.halftone.qat.QuantizedWeight;
+import dev.halftone.quant.Granularity;
+import dev.halftone.quant.IntxScheme;
+import dev.halftone.quant.Numerics;
+import dev.halftone.torch.Device;
+import dev.halftone.torch.NoGrad;
+import dev.halftone.torch.Scope;
+import dev.halftone.torch.Torch;
+import java.io.IOException;
+import java.lang.foreign.ValueLayout;
+import java.net.URISyntaxException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.function.Consumer;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import tools.jackson.databind.node.ObjectNode;
+
+class CheckpointsTest {
+    private static final long ONE_FILE = 1L << 30;
+    private static final Tokens TOKENS = Tokens.of(2, 5, new int[] {3, 250, 17, 99, 4, 8, 8, 120, 61, 7});
+
+    @TempDir
+    Path dir;
+
+    @Test
+    void anUntouchedFloatModelIsSavedAsItWas() throws IOException {
+        Path original = model();
+        CausalLm model = Checkpoints.load(original, DType.F32, Device.CPU);
+        Checkpoints.saveFloat(dir.resolve("one"), model, original, ONE_FILE, false);
+        Checkpoints.saveFloat(dir.resolve("several"), model, original, 100_000, false);
+        assertThat(Files.readAllBytes(dir.resolve("one/model.safetensors")))
+                .isEqualTo(Files.readAllBytes(original.resolve("model.safetensors")));
+        assertThat(Json.readObject(dir.resolve("one/config.json")))
+                .isEqualTo(Json.readObject(original.resolve("config.json")));
+        assertThat(dir.resolve("several/model.safetensors.index.json")).exists();
+        assertThat(logits(Checkpoints.load(dir.resolve("several"), DType.F32, Device.CPU)))
+                .containsExactly(logits(model));
+    }
+
+    @Test
+    void aModelTrainedInFloat32GoesBackToTheDtypeItCameIn() {
+        Path original = dir.resolve("bf16");
+        write(Models.initialise(config(), 1, DType.BF16, Device.CPU), config(), original);
+        CausalLm model = Checkpoints.load(original, DType.F32, Device.CPU);
+        Qat.prepare(model, QuantizationPlan.of(scheme(4, 32, true)));
+        Checkpoints.saveFloat(dir.resolve("trained"), model, original, ONE_FILE, false);
+        try (HfFolder a = HfFolder.open(original);
+                HfFolder b = HfFolder.open(dir.resolve("trained"))) {
+            assertThat(b.tensorNames()).containsExactlyElementsOf(a.tensorNames());
+            for (String name : a.tensorNames()) {
+                assertThat(b.info(name).dtype()).isEqualTo(DType.BF16);
+                assertThat(b.data(name).toArray(ValueLayout.JAVA_BYTE))
+                        .isEqualTo(a.data(name).toArray(ValueLayout.JAVA_BYTE));
+            }
+        }
+    }
+
+    static Stream<IntxScheme> schemes() {
+        return Stream.of(
+                scheme(4, 32, true),
+                scheme(3, 32, false),
+                scheme(2, 16, false),
+                new IntxScheme(8, new Granularity.PerAxis(), true, Numerics.TORCHAO),
+                new IntxScheme(4, new Granularity.PerGroup(32), true, Numerics.TORCHAO_LEGACY));
+    }
+
+    @ParameterizedTest
+    @MethodSource("schemes")
+    void anArtifactComputesWhatTheConvertedModelComputes(IntxScheme scheme) {
+        for (DType dtype : new DType[] {DType.F32, DType.BF16}) {
+            CausalLm model = Checkpoints.load(model(), dtype, Device.CPU);
+            QuantizationPlan plan = QuantizationPlan.of(scheme).excluding("model.layers.0.*");
+            Qat.prepare(model, plan);
+            float[] trained = logits(model);
+            Qat.convert(model);
+            Path artifact = dir.resolve(scheme.label() + dtype);
+            QuantizedFolders.save(artifact, model, model(), ONE_FILE);
+            CausalLm loaded = Checkpoints.load(artifact, dtype, Device.CPU);
+            assertThat(logits(loaded)).containsExactly(trained);
+            QuantizedWeight before = (QuantizedWeight) model.head().weight();
+            QuantizedWeight after = (QuantizedWeight) loaded.head().weight();
+            assertThat(Torch.longs(after.codes())).containsExactly(Torch.longs(before.codes()));
+            assertThat(Torch.floats(after.scale())).containsExactly(Torch.floats(before.scale()));
+            assertThat(after.scheme()).isEqualTo(scheme);
+            assertThat(loaded.namedModules().get("model.layers.0.mlp.up_proj"))
+                    .isInstanceOfSatisfying(
+                            Linear.class, l -> assertThat(l.inputTransform()).isNull());
+        }
+    }
+
+    @Test
+    void float32MastersComputedInBfloat16SurviveTheArtifact() {
+        CausalLm model = Checkpoints.load(model(), DType.F32, Device.CPU);
+        model.setComputeDtype(DType.BF16);
+        Qat.prepare(model, QuantizationPlan.of(scheme(4, 32, true)));
+        float[] trained = logits(model);
+        Qat.convert(model);
+        QuantizedFolders.save(dir.resolve("artifact"), model, model(), ONE_FILE);
+        CausalLm loaded = Checkpoints.load(dir.resolve("artifact"), DType.F32, DType.BF16, Device.CPU);
+        assertThat(logits(loaded)).containsExactly(trained);
+    }
+
+    @Test
+    void aClosedModelHoldsNoWeight() {
+        CausalLm model = Checkpoints.load(model(), DType.F32, Device.CPU);
+        Parameter table = model.namedParameters().get("model.embed_tokens.weight");
+        Qat.quantize(model, QuantizationPlan.of(scheme(4, 32, true)));
+        QuantizedWeight head = (QuantizedWeight) model.head().weight();
+        logits(model);
+        model.close();
+        model.close();
+        assertThat(table.master().isNull()).isTrue();
+        assertThat(head.codes().isNull()).isTrue();
+        assertThat(head.scale().isNull()).isTrue();
+    }
+
+    @Test
+    void aTiedHeadThatIsQuantizedIsNoLongerTied() {
+        ObjectNode config = config().put("tie_word_embeddings", true);
+        Path original = dir.resolve("tied");
+        write(Models.initialise(config, 1, DType.F32, Device.CPU), config, original);
+        for (boolean head : new boolean[] {true, false}) {
+            CausalLm model = Checkpoints.load(original, DType.F32, Device.CPU);
+            QuantizationPlan plan = QuantizationPlan.of(scheme(4, 32, true));
+            Qat.quantize(model, head ? plan : plan.excluding("lm_head"));
+            Path artifact = dir.resolve("artifact" + head);
+            QuantizedFolders.save(artifact, model, original, ONE_FILE);
+            ObjectNode written = Json.readObject(artifact.resolve("config.json"));
+            assertThat(written.get("tie_word_embeddings").booleanValue()).isEqualTo(!head);
+            assertThat(written.at("/quantization_config/ignore").size()).isEqualTo(head ? 0 : 1);
+            assertThat(logits(Checkpoints.load(artifact, DType.F32, Device.CPU)))
+                    .containsExactly(logits(model));
+        }
+    }
+
+    @Test
+    void anArtifactThatIsNoneIsRefused() {
+        CausalLm model = Checkpoints.load(model(), DType.F32, Device.CPU);
+        Qat.quantize(model, QuantizationPlan.of(scheme(4, 32, true)));
+        QuantizedFolders.save(dir.resolve("artifact"), model, model(), ONE_FILE);
+        Path config = dir.resolve("artifact/config.json");
+        ObjectNode good = Json.readObject(config);
+        refused(good, "/halftone/scheme", s -> s.put("type", "fp4"), "does not know the scheme");
+        refused(good, "/halftone/scheme", s -> s.put("weight_bits", 3), "weight_packed' is I32");
+        refused(good, "/halftone/scheme", s -> s.put("weight_bits", 30), "int30 is not supported");
+        refused(good, "/halftone/scheme", s -> s.put("group_size", 16), "weight_scale' is F32");
+        refused(good, "/halftone/scheme", s -> s.put("group_size", 7), "weight_scale' is F32");
+        refused(good, "/halftone/scheme", s -> s.put("numerics", "mine"), "does not know the numerics");
+        refused(good, "/halftone", s -> s.put("weight_dtype", "bfloat16"), "weight_scale' is F32");
+        refused(good, "/halftone", s -> s.put("weight_dtype", "int8"), "weight_dtype");
+        refused(good, "", s -> s.put("hidden_size", 128), "asks for");
+        refused(good, "", s -> s.remove("halftone"), "quantized by another tool");
+    }
+
+    private void refused(ObjectNode good, String at, Consumer<ObjectNode> change, String message) {
+        ObjectNode bad = good.deepCopy();
+        change.accept((ObjectNode) bad.at(at));
+        Json.write(dir.resolve("artifact/config.json"), bad);
+        assertThatThrownBy(() -> Checkpoints.load(dir.resolve("artifact"), DType.F32, Device.CPU))
+                .isInstanceOf(InputException.class)
+                .hasMessageContaining(message);
+    }
+
+    private static IntxScheme scheme(int bits, int group, boolean activations) {
+        return new IntxScheme(bits, new Granularity.PerGroup(group), activations, Numerics.TORCHAO);
+    }
+
+    private static Path model() {
+        try {
+            return Path.of(
+                    CheckpointsTest.class.getResource("/golden/curves/model").toURI());
+        } catch (URISyntaxException e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    private static ObjectNode config() {
+        return Json.readObject(model().resolve("config.json"));
+    }
+
+    private static void write(CausalLm model, ObjectNode config, Path to) {
+        try (TensorFiles.Source source = new TensorFiles.Source()) {
+            HfWriter.write(
+                    to,
+                    config,
+                    model.namedParameters().entrySet().stream()
+                            .map(e -> source.entry(
+                                    e.getKey(),
+                                    e.getValue().master(),
+                                    e.getValue().dtype()))
+                            .toList(),
+                    ONE_FILE,
+                    null,
+                    false);
+        }
+    }
+
+    private static float[] logits(CausalLm model) {
+        try (Scope _ = Scope.open();
+                NoGrad _ = NoGrad.open()) {
+            return Torch.floats(model.logits(model.hidden(TOKENS)));
+        }
+    }
+}
