@@ -1,0 +1,52 @@
+package dev.halftone.conformance;
+
+import dev.halftone.DType;
+import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/// How far a value may lie from the golden one. The order in which a sum is added up is nobody's promise, so only
+/// values that are sums may differ at all; every other is exact.
+///
+/// @param ofTerms share of the sum of the terms' magnitudes, for float32; 0 for units in the last place there too
+/// @param ulps units in the last place of the expected value
+record Tolerance(double ofTerms, int ulps) {
+    static final Tolerance EXACT = new Tolerance(0, 0);
+
+    private static final Pattern OF_TERMS = Pattern.compile("([0-9.]+e-?[0-9]+) ?\\* ?sum\\|terms\\|");
+    private static final Pattern ONE_ULP = Pattern.compile("\\b(1|one)( \\w+)? ulp\\b");
+
+    /// Reads an entry of a case's `tolerance`; empty if it is of a kind that intN cases don't have.
+    static Optional<Tolerance> parse(String text) {
+        if (text.startsWith("bit-exact")) {
+            return Optional.of(EXACT);
+        }
+        Matcher ofTerms = OF_TERMS.matcher(text);
+        if (ofTerms.find()) {
+            return Optional.of(new Tolerance(Double.parseDouble(ofTerms.group(1)), 1));
+        }
+        return ONE_ULP.matcher(text).find() ? Optional.of(new Tolerance(0, 1)) : Optional.empty();
+    }
+
+    /// @param terms sum of the magnitudes of the terms of this value; 0 where it is no sum
+    boolean allows(float actual, float expected, float terms, DType dtype) {
+        if (actual == expected || (Float.isNaN(actual) && Float.isNaN(expected))) {
+            return true;
+        }
+        if (terms == 0) {
+            return false;
+        }
+        double bound = dtype == DType.F32 && ofTerms > 0 ? ofTerms * terms : ulps * ulp(expected, dtype);
+        return Math.abs((double) actual - expected) <= bound;
+    }
+
+    /// The distance of neighbouring values of `dtype` around `v`.
+    private static double ulp(float v, DType dtype) {
+        return switch (dtype) {
+            case F32 -> Math.ulp(v);
+            case BF16 -> Math.ulp(v) * 0x1p16;
+            case F16 -> Math.max(Math.ulp(v) * 0x1p13, 0x1p-24);
+            default -> throw new IllegalArgumentException("no sums in " + dtype);
+        };
+    }
+}
