@@ -1,0 +1,149 @@
+package dev.halftone.recipe;
+
+import dev.halftone.format.Json;
+import dev.halftone.model.CausalLm;
+import dev.halftone.model.Tokens;
+import dev.halftone.nn.Linear;
+import dev.halftone.qat.QuantizedWeight;
+import dev.halftone.torch.NoGrad;
+import dev.halftone.torch.Scope;
+import dev.halftone.torch.Torch;
+import java.util.Locale;
+import tools.jackson.databind.node.ObjectNode;
+
+/// The proof that an artifact, loaded afresh from disk, is the model that was trained: the same codes and scales,
+/// and the same outputs on real text.
+///
+/// Both sides compute on the same machine with the same kernels, so the outputs of a good artifact are equal to
+/// the last bit; the tolerance only allows for libraries that choose another order of summation from run to run.
+///
+/// @param layers quantized layers
+/// @param codes their weights together
+/// @param equalCodes how many of them have the same code and the same scale on both sides
+/// @param tokens positions whose logits were compared
+/// @param maxAbsLogitDiff largest difference of any logit
+/// @param sqnrDb power of the expected logits over that of the differences, in dB; infinite where there are none
+/// @param top1Agreement share of positions with the same likeliest token
+public record Certificate(
+        String scheme,
+        int layers,
+        long codes,
+        long equalCodes,
+        int tokens,
+        double maxAbsLogitDiff,
+        double sqnrDb,
+        double top1Agreement) {
+    static final double MIN_SQNR_DB = 60;
+    static final double MIN_TOP1_AGREEMENT = 0.999;
+
+    /// Whether the artifact may be shipped.
+    public boolean holds() {
+        return codes > 0 && equalCodes == codes && sqnrDb >= MIN_SQNR_DB && top1Agreement >= MIN_TOP1_AGREEMENT;
+    }
+
+    /// One line for a person.
+    public String summary() {
+        return String.format(
+                Locale.ROOT,
+                "%s: %,d of %,d codes equal in %d layers; over %d tokens largest logit difference %.3g, SQNR %s,"
+                        + " top-1 agreement %.2f %%",
+                scheme,
+                equalCodes,
+                codes,
+                layers,
+                tokens,
+                maxAbsLogitDiff,
+                Double.isInfinite(sqnrDb) ? "infinite (identical)" : String.format(Locale.ROOT, "%.1f dB", sqnrDb),
+                100 * top1Agreement);
+    }
+
+    /// `certificate.json`: these figures, the tolerances, and whether they hold. An infinite SQNR is null.
+    public ObjectNode json() {
+        ObjectNode json = Json.object()
+                .put("holds", holds())
+                .put("scheme", scheme)
+                .put("layers", layers)
+                .put("codes", codes)
+                .put("equal_codes", equalCodes)
+                .put("tokens", tokens)
+                .put("max_abs_logit_diff", maxAbsLogitDiff)
+                .put("sqnr_db", Double.isInfinite(sqnrDb) ? null : sqnrDb)
+                .put("top1_agreement", top1Agreement);
+        json.putObject("tolerance")
+                .put("equal_codes", "all")
+                .put("min_sqnr_db", MIN_SQNR_DB)
+                .put("min_top1_agreement", MIN_TOP1_AGREEMENT);
+        return json;
+    }
+
+    /// Compares what was loaded with the model that was saved.
+    ///
+    /// @param expectedLogits `[S, V]` of the model as it was trained, fake-quantized, row-major
+    /// @param converted that model after `convert`
+    /// @param loaded the artifact, loaded afresh
+    static Certificate of(float[] expectedLogits, CausalLm converted, CausalLm loaded, Tokens tokens) {
+        int layers = 0;
+        long codes = 0;
+        long equal = 0;
+        String scheme = "";
+        var loadedModules = loaded.namedModules();
+        for (var module : converted.namedModules().entrySet()) {
+            if (module.getValue() instanceof Linear linear && linear.weight() instanceof QuantizedWeight expected) {
+                layers++;
+                codes += expected.codes().numel();
+                scheme = expected.scheme().label();
+                if (loadedModules.get(module.getKey()) instanceof Linear other
+                        && other.weight() instanceof QuantizedWeight actual) {
+                    equal += equalCodes(expected, actual);
+                }
+            }
+        }
+        return compare(expectedLogits, logits(loaded, tokens), tokens.seqLen(), scheme, layers, codes, equal);
+    }
+
+    private static Certificate compare(
+            float[] expected, float[] actual, int rows, String scheme, int layers, long codes, long equal) {
+        int vocabulary = expected.length / rows;
+        double signal = 0;
+        double noise = 0;
+        double largest = 0;
+        int agreed = 0;
+        for (int row = 0; row < rows; row++) {
+            int likeliest = 0;
+            int likeliestActual = 0;
+            for (int v = 0; v < vocabulary; v++) {
+                int i = row * vocabulary + v;
+                double difference = (double) expected[i] - actual[i];
+                signal += (double) expected[i] * expected[i];
+                noise += difference * difference;
+                // NaN on either side must not pass for equality.
+                largest = Double.isNaN(difference) ? Double.NaN : Math.max(largest, Math.abs(difference));
+                likeliest = expected[i] > expected[row * vocabulary + likeliest] ? v : likeliest;
+                likeliestActual = actual[i] > actual[row * vocabulary + likeliestActual] ? v : likeliestActual;
+            }
+            agreed += likeliest == likeliestActual ? 1 : 0;
+        }
+        double sqnr = noise == 0 ? Double.POSITIVE_INFINITY : 10 * Math.log10(signal / noise);
+        return new Certificate(scheme, layers, codes, equal, rows, largest, sqnr, agreed / (double) rows);
+    }
+
+    private static long equalCodes(QuantizedWeight a, QuantizedWeight b) {
+        try (Scope _ = Scope.open();
+                NoGrad _ = NoGrad.open()) {
+            long groups = a.scale().size(1);
+            long[] byGroup = {a.codes().size(0), groups, a.codes().size(1) / groups};
+            var sameCode = a.codes().view(byGroup).eq(b.codes().view(byGroup));
+            return sameCode.logical_and(a.scale().eq(b.scale()).unsqueeze(2))
+                    .sum()
+                    .item_long();
+        }
+    }
+
+    /// Logits of every position of one sequence, `[S, V]` in row-major order.
+    static float[] logits(CausalLm model, Tokens tokens) {
+        try (Scope _ = Scope.open();
+                NoGrad _ = NoGrad.open()) {
+            return Torch.floats(model.logits(model.hidden(tokens)));
+        }
+    }
+}
