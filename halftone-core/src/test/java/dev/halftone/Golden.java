@@ -35,7 +35,7 @@ public final class Golden {
 
     /// Other modules find these files in a jar, where they cannot be mapped into memory: copies them out.
     private static Path unpacked(URI uri) throws IOException {
-        try (FileSystem jar = FileSystems.newFileSystem(uri, Map.of())) {
+        try (FileSystem _ = FileSystems.newFileSystem(uri, Map.of())) {
             Path source = Path.of(uri);
             Path folder = Files.createTempDirectory("halftone-golden");
             List<Path> entries;

@@ -16,6 +16,7 @@ record Console(PrintStream out, PrintStream err, boolean terminal, boolean color
     /// The process's own streams, in UTF-8. The launcher says with `halftone.stderr.terminal` whether standard error
     /// is a terminal, which Java cannot tell, and with `halftone.stderr.descriptor` where the real one is when it
     /// filters the JVM's warnings.
+    @SuppressWarnings("SystemConsoleNull") // it is null again from JDK 25 on where no one sits at a terminal
     static Console system() {
         boolean dumb = System.getenv().getOrDefault("TERM", "dumb").equals("dumb");
         boolean plain = !System.getenv().getOrDefault("NO_COLOR", "").isEmpty();

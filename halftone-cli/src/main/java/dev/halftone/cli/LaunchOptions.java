@@ -4,6 +4,7 @@ import dev.halftone.InputException;
 import picocli.CommandLine.Option;
 
 /// The options of torchrun that `tune run` takes. This version runs one process: other numbers are refused.
+@SuppressWarnings("UnusedVariable") // picocli sets what needs only to be accepted
 final class LaunchOptions {
     @Option(
             names = {"--nnodes"},

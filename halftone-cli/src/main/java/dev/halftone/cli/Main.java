@@ -14,6 +14,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ScopeType;
 
 /// The `halftone` command.
+@SuppressWarnings("UnusedVariable") // picocli sets what needs only to be accepted
 @Command(
         name = "halftone",
         description =

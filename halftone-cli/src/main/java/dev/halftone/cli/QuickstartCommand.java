@@ -33,7 +33,7 @@ import tools.jackson.databind.node.ObjectNode;
         footerHeading = "%nExamples:%n",
         footer = {
             "  halftone quickstart",
-            "  halftone quickstart seed=2 quantizer.weight_dtype=int2 --output-dir runs/int2",
+            "  halftone quickstart seed=2 quantizer.weight_dtype=int3 --output-dir runs/int3",
         })
 final class QuickstartCommand implements Callable<Integer> {
     @Parameters(

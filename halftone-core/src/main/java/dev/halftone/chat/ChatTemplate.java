@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
+import java.time.ZoneId;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -41,7 +42,7 @@ public final class ChatTemplate {
     ///
     /// @throws InputException if it does not parse
     public static ChatTemplate of(String source, SpecialTokens specialTokens) {
-        return of(source, specialTokens, Clock.systemDefaultZone());
+        return of(source, specialTokens, Clock.system(ZoneId.systemDefault()));
     }
 
     /// A template whose `strftime_now` reads this clock.
@@ -68,7 +69,7 @@ public final class ChatTemplate {
     }
 
     private static ChatTemplate load(String source, String name, Path folder) {
-        return new ChatTemplate(source, name, SpecialTokens.read(folder), Clock.systemDefaultZone());
+        return new ChatTemplate(source, name, SpecialTokens.read(folder), Clock.system(ZoneId.systemDefault()));
     }
 
     private static @Nullable String fromConfig(JsonNode value, Path config) {

@@ -89,7 +89,7 @@ record Schema<R extends Record>(
         for (Field field : fields) {
             for (String place : field.places()) {
                 if (place.startsWith(prefix)) {
-                    below.add(place.substring(prefix.length()).split("\\.")[0]);
+                    below.add(place.substring(prefix.length()).split("\\.", 2)[0]);
                 }
             }
         }

@@ -39,7 +39,7 @@ final class Exchange {
     ///
     /// @return false if this system or file system cannot
     static boolean tryExchange(Path a, Path b) {
-        if (RENAMEAT2.isEmpty() || a.getFileSystem() != FileSystems.getDefault()) {
+        if (RENAMEAT2.isEmpty() || !a.getFileSystem().equals(FileSystems.getDefault())) {
             return false;
         }
         try (Arena arena = Arena.ofConfined()) {

@@ -27,7 +27,7 @@ public sealed interface Granularity {
         }
     }
 
-    /// Reads what [#toString] writes: a group size, or `channel`.
+    /// Reads what `toString` writes: a group size, or `channel`.
     ///
     /// @throws InputException if it is neither
     static Granularity parse(String text) {

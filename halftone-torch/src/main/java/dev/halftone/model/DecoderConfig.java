@@ -103,10 +103,10 @@ public record DecoderConfig(
     Attention.Projections projections(ParameterSource layer, boolean inputBias, boolean outputBias) {
         ParameterSource source = layer.at("self_attn");
         return new Attention.Projections(
-                Linear.of(source.at("q_proj"), width, heads * headDim, inputBias),
-                Linear.of(source.at("k_proj"), width, kvHeads * headDim, inputBias),
-                Linear.of(source.at("v_proj"), width, kvHeads * headDim, inputBias),
-                Linear.of(source.at("o_proj"), heads * headDim, width, outputBias));
+                Linear.of(source.at("q_proj"), width, (long) heads * headDim, inputBias),
+                Linear.of(source.at("k_proj"), width, (long) kvHeads * headDim, inputBias),
+                Linear.of(source.at("v_proj"), width, (long) kvHeads * headDim, inputBias),
+                Linear.of(source.at("o_proj"), (long) heads * headDim, width, outputBias));
     }
 
     /// @param layer source of the layer's weights

@@ -30,7 +30,7 @@ public final class AttentionContext implements AutoCloseable {
     private final Tensor positions_BS;
     private final @Nullable Tensor documents_BS;
     private final @Nullable KvCache cache;
-    private final Map<RotaryEmbedding, Rotation> rotations = new IdentityHashMap<>();
+    private final IdentityHashMap<RotaryEmbedding, Rotation> rotations = new IdentityHashMap<>();
     private final Map<Integer, Tensor> masks = new HashMap<>();
 
     /// @param positions_BS int64 positions for the rotary embedding, `[B or 1, S]`
@@ -89,7 +89,7 @@ public final class AttentionContext implements AutoCloseable {
     }
 
     private Tensor mask(int window, long s, long before, Tensor like) {
-        Tensor distance_ST = Ops.add(Ops.arange(s), before)
+        Tensor distance_ST = Ops.add(Ops.arange(s), (double) before)
                 .unsqueeze(1)
                 .sub(Ops.arange(before + s).unsqueeze(0));
         Tensor hidden = Ops.less(distance_ST, 0)

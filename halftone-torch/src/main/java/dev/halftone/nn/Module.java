@@ -1,5 +1,6 @@
 package dev.halftone.nn;
 
+import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.function.BiConsumer;
@@ -42,7 +43,7 @@ public abstract class Module implements AutoCloseable {
     /// Every parameter below this module by its path. A parameter that two modules share (tied embeddings) appears
     /// once, under the path met first.
     public final Map<String, Parameter> namedParameters() {
-        Map<Parameter, String> seen = new java.util.IdentityHashMap<>();
+        IdentityHashMap<Parameter, String> seen = new IdentityHashMap<>();
         Map<String, Parameter> all = new LinkedHashMap<>();
         walk(
                 "",

@@ -90,7 +90,7 @@ public final class AdamW implements AutoCloseable {
 
     private void fused(List<Slot> fused, double lr) {
         List<Tensor> masters = fused.stream().map(s -> s.parameter.master()).toList();
-        Tensor count = Ops.fill_(Torch.emptyLike(masters.getFirst(), DType.F32), steps);
+        Tensor count = Ops.fill_(Torch.emptyLike(masters.getFirst(), DType.F32), (double) steps);
         Dispatch.call(
                 "_fused_adamw_",
                 "",
@@ -135,7 +135,7 @@ public final class AdamW implements AutoCloseable {
 
     /// `1 - β^t`, which makes up for the moments' start at zero.
     private double correction(double beta) {
-        return 1 - Math.pow(beta, steps);
+        return 1 - Math.pow(beta, (double) steps);
     }
 
     /// Updates done so far.

@@ -34,7 +34,7 @@ class BoundaryTest {
     void aScopeFreesWhatItDoesNotKeep() {
         Tensor kept;
         Tensor dropped;
-        try (Scope outer = Scope.open()) {
+        try (Scope _ = Scope.open()) {
             try (Scope inner = Scope.open()) {
                 dropped = Torch.zeros(DType.F32, 4);
                 kept = inner.keep(Torch.zeros(DType.F32, 4));

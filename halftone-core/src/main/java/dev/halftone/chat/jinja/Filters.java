@@ -149,8 +149,7 @@ final class Filters {
 
     private static String indent(String s, Args args) {
         Object width = args.get(0, "width", 4L);
-        String indent =
-                width instanceof String text ? text : " ".repeat((int) Math.clamp(Values.whole(width), 0, 1000));
+        String indent = width instanceof String text ? text : " ".repeat(Math.clamp(Values.whole(width), 0, 1000));
         boolean blank = args.flag(2, "blank", false);
         List<String> lines = StringMethods.lines(s + "\n", false);
         StringBuilder out = new StringBuilder();
@@ -169,7 +168,7 @@ final class Filters {
         if (!Values.isNumber(value)) {
             throw new TemplateException("type " + Values.typeName(value) + " doesn't define __round__ method");
         }
-        int precision = (int) Math.clamp(Values.whole(args.get(0, "precision", 0L)), -300, 300);
+        int precision = Math.clamp(Values.whole(args.get(0, "precision", 0L)), -300, 300);
         RoundingMode mode = switch (Values.string(args.get(1, "method", "common"))) {
             case "common" -> RoundingMode.HALF_EVEN;
             case "ceil" -> RoundingMode.CEILING;

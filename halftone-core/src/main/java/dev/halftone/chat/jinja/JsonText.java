@@ -24,7 +24,7 @@ final class JsonText {
         indent = switch (indentValue) {
             case String s -> s;
             case None ignored -> "";
-            default -> " ".repeat((int) Math.clamp(Values.whole(indentValue), 0, 1000));
+            default -> " ".repeat(Math.clamp(Values.whole(indentValue), 0, 1000));
         };
         Object separators = args.get(2, "separators", None.NONE);
         List<Object> pair = separators == None.NONE ? List.of(pretty ? "," : ", ", ": ") : Values.items(separators);

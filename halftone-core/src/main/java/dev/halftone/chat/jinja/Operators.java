@@ -48,7 +48,7 @@ final class Operators {
             case "/" -> (double) a / nonZero(b, "division by zero");
             case "//" -> Math.floorDiv(a, nonZero(b, "integer division or modulo by zero"));
             case "%" -> Math.floorMod(a, nonZero(b, "integer modulo by zero"));
-            case "**" -> b < 0 ? (Object) Math.pow(a, b) : (Object) power(a, b);
+            case "**" -> b < 0 ? (Object) Math.pow((double) a, (double) b) : (Object) power(a, b);
             default -> throw new IllegalStateException(operator);
         };
     }

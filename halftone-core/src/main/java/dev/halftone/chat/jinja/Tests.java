@@ -44,6 +44,7 @@ final class Tests {
     }
 
     /// Python's `is`: constants and equal strings and numbers of one type are one object, containers are not.
+    @SuppressWarnings("ReferenceEquality")
     private static boolean isSame(Object a, Object b) {
         boolean container = a instanceof List || a instanceof Map;
         return container ? a == b : a.getClass() == b.getClass() && a.equals(b);

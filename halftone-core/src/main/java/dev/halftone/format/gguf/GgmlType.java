@@ -63,6 +63,8 @@ public enum GgmlType {
     private final int id;
     private final int blockSize;
     private final int blockBytes;
+
+    @SuppressWarnings("ImmutableEnumChecker") // a method reference
     private final @Nullable Decoder decoder;
 
     GgmlType(int id, int blockSize, int blockBytes, @Nullable Decoder decoder) {

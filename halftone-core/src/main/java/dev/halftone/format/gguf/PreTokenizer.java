@@ -23,6 +23,7 @@ enum PreTokenizer {
 
     private static final String KEY = "tokenizer.ggml.pre";
 
+    @SuppressWarnings("ImmutableEnumChecker") // List.of
     private final List<String> names;
 
     PreTokenizer(String... names) {

@@ -102,7 +102,7 @@ final class SimpleBlocks {
     static void nvfp4(MemorySegment data, long at, float[] out, int o) {
         for (int group = 0; group < 4; group++) {
             float d = halvedE4M3(u8(data, at + group));
-            looked(data, at + 4 + 8 * group, 8, d, E2M1_DOUBLED, out, o + 16 * group);
+            looked(data, at + 4 + 8L * group, 8, d, E2M1_DOUBLED, out, o + 16 * group);
         }
     }
 

@@ -72,7 +72,7 @@ final class SuperBlocks {
     static void q6k(MemorySegment data, long at, float[] out, int o) {
         float d = half(data, at + 208);
         for (int e = 0; e < WEIGHTS; e++) {
-            int low = u8(data, at + 64 * (e / 128) + e % 64) >> 4 * (e / 64 % 2) & 15;
+            int low = u8(data, at + 64L * (e / 128) + e % 64) >> 4 * (e / 64 % 2) & 15;
             int q = (low | twoBits(data, at + 128, e) << 4) - 32;
             out[o + e] = d * data.get(ValueLayout.JAVA_BYTE, at + 192 + e / 16) * q;
         }
@@ -84,7 +84,7 @@ final class SuperBlocks {
         for (int j = 0; j < 8; j++) {
             int low = u8(data, at + 4 + j / 2) >> 4 * (j % 2) & 15;
             int scale = (low | (highs >> 2 * j & 3) << 4) - 32;
-            SimpleBlocks.looked(data, at + 8 + 16 * j, 16, d * scale, SimpleBlocks.IQ4_VALUES, out, o + 32 * j);
+            SimpleBlocks.looked(data, at + 8 + 16L * j, 16, d * scale, SimpleBlocks.IQ4_VALUES, out, o + 32 * j);
         }
     }
 
@@ -110,11 +110,11 @@ final class SuperBlocks {
     }
 
     private static int twoBits(MemorySegment data, long at, int e) {
-        return u8(data, at + 32 * (e / 128) + e % 32) >> 2 * (e / 32 % 4) & 3;
+        return u8(data, at + 32L * (e / 128) + e % 32) >> 2 * (e / 32 % 4) & 3;
     }
 
     private static int nibble(MemorySegment data, long at, int e) {
-        return u8(data, at + 32 * (e / 64) + e % 32) >> 4 * (e / 32 % 2) & 15;
+        return u8(data, at + 32L * (e / 64) + e % 32) >> 4 * (e / 32 % 2) & 15;
     }
 
     private static int bit(MemorySegment data, long at, int e) {
