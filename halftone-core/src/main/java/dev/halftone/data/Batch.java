@@ -5,9 +5,8 @@ import java.util.List;
 
 /// What one forward pass sees: rows of equal length, `[batchSize, seqLen]` row-major.
 ///
-/// Shorter rows are padded on the right, where a causal model cannot look, with id 0, label [Sample#IGNORED] and
-/// document
-/// [#PADDING]; so padding changes no other token.
+/// Shorter rows are padded on the right, where a causal model cannot look, with id 0, label [Sample#IGNORED]
+/// and document [#PADDING]; so padding changes no other token.
 ///
 /// @param inputIds token ids
 /// @param labels not shifted

@@ -18,9 +18,9 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.ObjectMapper;
 import tools.jackson.databind.node.ObjectNode;
 
-/// `metrics.jsonl`: one JSON object a line, `{"step":1,"loss":2.5,…}`, doubles in full precision, so that two runs can
-/// be
-/// compared bit for bit. Each line reaches the operating system as it is logged: a killed process loses none.
+/// `metrics.jsonl`: one JSON object a line, `{"step":1,"loss":2.5,…}`, doubles in full precision, so that two
+/// runs can be compared bit for bit. Each line reaches the operating system as it is logged: a killed process
+/// loses none.
 public final class JsonlMetrics implements MetricSink {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final String STEP = "step";
@@ -36,8 +36,8 @@ public final class JsonlMetrics implements MetricSink {
         this.out = out;
     }
 
-    /// Opens `file` to go on after `lastStep`: lines of later steps, which an interrupted run wrote after its last
-    /// checkpoint, and a line cut short are dropped, so that each step stands in the file once.
+    /// Opens `file` to go on after `lastStep`: lines of later steps, which an interrupted run wrote after its
+    /// last checkpoint, and a line cut short are dropped, so that each step stands in the file once.
     ///
     /// @param lastStep 0 for a new run
     public static JsonlMetrics open(Path file, long lastStep) {

@@ -15,9 +15,9 @@ import java.util.Map;
 
 /// A TensorBoard event file: a sequence of [TfRecords], each an `Event` message of TensorFlow's `event.proto`.
 ///
-/// Only these fields are needed, encoded by hand: `Event` {1 wall_time double, 2 step int64, 3 file_version string,
-/// 5 summary, 7 session_log}, `Summary` {1 value}, `Summary.Value` {1 tag string, 2 simple_value float},
-/// `SessionLog` {1 status enum}.
+/// Only these fields are needed, encoded by hand: `Event` {1 wall_time double, 2 step int64, 3 file_version
+/// string, 5 summary, 7 session_log}, `Summary` {1 value}, `Summary.Value` {1 tag string, 2 simple_value
+/// float}, `SessionLog` {1 status enum}.
 public final class TensorBoardMetrics implements MetricSink {
     private static final int SESSION_START = 1;
 
@@ -29,9 +29,8 @@ public final class TensorBoardMetrics implements MetricSink {
         this.out = out;
     }
 
-    /// Starts a new event file in `folder`, to go on after `lastStep`: TensorBoard then forgets what earlier files of
-    /// the
-    /// folder say about later steps.
+    /// Starts a new event file in `folder`, to go on after `lastStep`: TensorBoard then forgets what earlier
+    /// files of the folder say about later steps.
     ///
     /// @param lastStep 0 for a new run
     public static TensorBoardMetrics open(Path folder, long lastStep) {

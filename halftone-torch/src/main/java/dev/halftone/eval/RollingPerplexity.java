@@ -17,10 +17,10 @@ import java.util.stream.IntStream;
 
 /// Computes the [Perplexity] of a model on files, each one document.
 ///
-/// Text is taken as it stands, without a detokenizer, and encoded without special tokens. The prefix of the first
-/// window
-/// is the begin-of-sequence token, or the end-of-sequence token of a model that has no other. Logits are widened to
-/// float32 before the softmax, whatever the model computes in; log-likelihoods are summed in float64.
+/// Text is taken as it stands, without a detokenizer, and encoded without special tokens. The prefix of the
+/// first window is the begin-of-sequence token, or the end-of-sequence token of a model that has no other.
+/// Logits are widened to float32 before the softmax, whatever the model computes in; log-likelihoods are summed
+/// in float64.
 public final class RollingPerplexity {
     /// Told after each window how many of all are done.
     public interface Progress {

@@ -15,9 +15,8 @@ import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
 
-/// The formulas of [StochasticAdamW] in vectors, over the memory of the four tensors. Each element is computed by
-/// itself,
-/// so the bits are the same for every vector width and number of threads.
+/// The formulas of [StochasticAdamW] in vectors, over the memory of the four tensors. Each element is computed
+/// by itself, so the bits are the same for every vector width and number of threads.
 final class StochasticAdamWVectors {
     private static final VectorSpecies<Float> F = FloatVector.SPECIES_PREFERRED;
     private static final VectorSpecies<Integer> I = IntVector.SPECIES_PREFERRED;

@@ -16,10 +16,9 @@ import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 
-/// The operators that models, fake quantization and training are written with, where bytedeco's own signature needs
-/// more
-/// of JavaCPP than `Tensor`. What `Tensor` offers as it stands (`add`, `mul`, `view`, `transpose`, `contiguous`, …) is
-/// called there. Shapes are those of PyTorch's operator of the same name.
+/// The operators that models, fake quantization and training are written with, where bytedeco's own signature
+/// needs more of JavaCPP than `Tensor`. What `Tensor` offers as it stands (`add`, `mul`, `view`, `transpose`,
+/// `contiguous`, …) is called there. Shapes are those of PyTorch's operator of the same name.
 public final class Ops {
     private Ops() {}
 
