@@ -2,6 +2,7 @@ package dev.halftone.cli;
 
 import dev.halftone.InputException;
 import dev.halftone.RunException;
+import dev.halftone.format.AtomicFiles;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -63,10 +64,10 @@ final class CpCommand implements Callable<Integer> {
             } else if (parent != null && !Files.isDirectory(parent)) {
                 throw new InputException("there is no folder %s. Make it, or add --make-parents.".formatted(parent));
             }
-            Files.writeString(file, text);
         } catch (IOException e) {
             throw new RunException("%s cannot be written (%s). Choose another place.".formatted(file, e), e);
         }
+        AtomicFiles.writeString(file, text);
         main.console().out().println("Copied to %s".formatted(file));
         return 0;
     }
