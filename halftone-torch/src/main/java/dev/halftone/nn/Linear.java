@@ -1,7 +1,7 @@
 package dev.halftone.nn;
 
 import dev.halftone.DType;
-import dev.halftone.torch.Ops;
+import dev.halftone.kernel.Products;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
@@ -54,7 +54,7 @@ public final class Linear extends Module {
 
     private Tensor product(Tensor x) {
         Tensor w_NK = weight.value();
-        return Ops.linear(x.to(w_NK), w_NK, bias == null ? null : bias.value());
+        return Products.linear(x.to(w_NK), w_NK, bias == null ? null : bias.value());
     }
 
     @Override

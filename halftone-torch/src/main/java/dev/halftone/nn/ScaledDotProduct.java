@@ -1,6 +1,7 @@
 package dev.halftone.nn;
 
 import dev.halftone.DType;
+import dev.halftone.kernel.Products;
 import dev.halftone.torch.Ops;
 import dev.halftone.torch.Torch;
 import org.bytedeco.pytorch.Tensor;
@@ -59,8 +60,8 @@ final class ScaledDotProduct {
         long g = k_BGTD.size(1);
         long t = k_BGTD.size(2);
         Tensor q_BGRD = Ops.mul(q_BHSD, scale).reshape(b, g, h / g * s, d);
-        Tensor scores_BHST = q_BGRD.matmul(k_BGTD.transpose(2, 3)).view(b, h, s, t);
+        Tensor scores_BHST = Products.matmul(q_BGRD, k_BGTD.transpose(2, 3)).view(b, h, s, t);
         Tensor weights_BHST = Ops.softmax(mask_B1ST == null ? scores_BHST : scores_BHST.add_(mask_B1ST), 3);
-        return weights_BHST.view(b, g, h / g * s, t).matmul(v_BGTD).view(b, h, s, d);
+        return Products.matmul(weights_BHST.view(b, g, h / g * s, t), v_BGTD).view(b, h, s, d);
     }
 }
