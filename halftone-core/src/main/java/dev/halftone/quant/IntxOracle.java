@@ -44,48 +44,42 @@ import dev.halftone.DType;
 /// **Not numbers.** A NaN makes the scale of its block NaN, an infinity makes it infinite, and the values that
 /// come out of such a block follow from the formulas. A code or a zero point that would be NaN is 0; torch leaves
 /// that cast undefined.
-public final class IntxOracle {
-    private IntxOracle() {}
-
-    /// @param codes one for each value
-    /// @param scales one for each block, in the scale's dtype
-    /// @param zeroPoints one for each block; 0 where symmetric
-    public record Quantized(byte[] codes, float[] scales, int[] zeroPoints) {}
-
+public record IntxOracle(IntxGrid grid) implements Oracle {
     /// Scale, reciprocal and zero point of a block. The zero point is a float because the arithmetic with it is.
     public record Block(float scale, float inverse, float zeroPoint) {}
 
-    /// Codes, scales and zero points of consecutive blocks.
-    ///
-    /// @param x values of `grid.dtype()`, a multiple of `group` of them
-    public static Quantized quantize(float[] x, int group, IntxGrid grid) {
+    @Override
+    public Codes quantize(float[] x, int columns) {
+        int group = grid.granularity().groupSize(columns);
         byte[] codes = new byte[x.length];
         float[] scales = new float[x.length / group];
-        int[] zeroPoints = new int[scales.length];
+        float[] zeroPoints = new float[scales.length];
         for (int b = 0; b < scales.length; b++) {
             Block block = choose(x, b * group, (b + 1) * group, grid);
             scales[b] = block.scale();
-            zeroPoints[b] = (int) block.zeroPoint();
+            zeroPoints[b] = block.zeroPoint();
             for (int i = b * group; i < (b + 1) * group; i++) {
                 codes[i] = code(x[i], block, grid);
             }
         }
-        return new Quantized(codes, scales, zeroPoints);
+        return new Codes(codes, scales, grid.symmetric() ? null : zeroPoints, 1);
     }
 
-    /// The values that codes stand for.
-    public static float[] dequantize(Quantized quantized, int group, IntxGrid grid) {
-        float[] y = new float[quantized.codes().length];
+    @Override
+    public float[] dequantize(Codes q, int columns) {
+        int group = grid.granularity().groupSize(columns);
+        float[] zeroPoints = q.zeroPoints();
+        float[] y = new float[q.codes().length];
         for (int i = 0; i < y.length; i++) {
-            int b = i / group;
-            y[i] = dequantize(
-                    quantized.codes()[i], quantized.scales()[b], quantized.zeroPoints()[b], grid);
+            float zeroPoint = zeroPoints == null ? 0 : zeroPoints[i / group];
+            y[i] = dequantize(q.codes()[i], q.scales()[i / group], zeroPoint, grid);
         }
         return y;
     }
 
-    /// What remains of `x` after quantization, in `grid.dtype()`.
-    public static float[] fakeQuantize(float[] x, int group, IntxGrid grid) {
+    @Override
+    public float[] fakeQuantize(float[] x, int columns) {
+        int group = grid.granularity().groupSize(columns);
         float[] y = new float[x.length];
         for (int from = 0; from < x.length; from += group) {
             Block block = choose(x, from, from + group, grid);
@@ -96,10 +90,9 @@ public final class IntxOracle {
         return y;
     }
 
-    /// Gradient of `x` from the gradient of [#fakeQuantize].
-    ///
-    /// @param upstream as long as `x`, in the same dtype
-    public static float[] gradient(float[] x, float[] upstream, int group, IntxGrid grid, GradientRule rule) {
+    @Override
+    public float[] gradient(float[] x, float[] upstream, int columns, GradientRule rule) {
+        int group = grid.granularity().groupSize(columns);
         float[] gradient = new float[x.length];
         for (int from = 0; from < x.length; from += group) {
             Block block = choose(x, from, from + group, grid);

@@ -1,6 +1,8 @@
 package dev.halftone.quant;
 
+import dev.halftone.DType;
 import dev.halftone.InputException;
+import org.jspecify.annotations.Nullable;
 
 /// Symmetric intN weights, with or without int8 dynamic activations.
 ///
@@ -27,6 +29,24 @@ public record IntxScheme(int weightBits, Granularity granularity, boolean int8Ac
     /// Largest code.
     public int qmax() {
         return (1 << (weightBits - 1)) - 1;
+    }
+
+    @Override
+    public Grid weights(DType dtype) {
+        return IntxGrid.weights(this, dtype);
+    }
+
+    @Override
+    public @Nullable Grid activations(DType dtype) {
+        return int8Activations ? IntxGrid.activations(numerics, dtype) : null;
+    }
+
+    @Override
+    public @Nullable String untrainable() {
+        return weightBits > 1
+                ? null
+                : "weight_dtype: int1 cannot be trained, since its codes are -1 and 0."
+                        + " Use int2 to int8, or quantize without training.";
     }
 
     @Override

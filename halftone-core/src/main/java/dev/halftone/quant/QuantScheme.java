@@ -1,7 +1,26 @@
 package dev.halftone.quant;
 
-/// What a layer is quantized to. A closed family: the compiler names every place that a new scheme has to fill.
+import dev.halftone.DType;
+import org.jspecify.annotations.Nullable;
+
+/// What a layer is quantized to, and whose arithmetic that is. A closed family: the compiler names every place that a
+/// new scheme has to fill.
 public sealed interface QuantScheme permits IntxScheme {
-    /// Short name for tables and logs, such as `8da4w-g32`.
+    /// Short name for tables and logs, such as `8da4w-g32`. One name never means two grids.
     String label();
+
+    /// The deployment that its numbers are equal to.
+    Numerics numerics();
+
+    /// What weights of this dtype are mapped to.
+    Grid weights(DType dtype);
+
+    /// What inputs of this dtype are mapped to; null where they stay in float.
+    @Nullable
+    Grid activations(DType dtype);
+
+    /// Why it cannot be trained, only quantized to; null where it can.
+    default @Nullable String untrainable() {
+        return null;
+    }
 }

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.halftone.DType;
 import dev.halftone.quant.GoldenCases.Case;
-import dev.halftone.quant.IntxOracle.Quantized;
+import dev.halftone.quant.Oracle.Codes;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -43,19 +43,21 @@ class IntxOracleTest {
         checkAll(c, "x", (int) c.columns("x"), IntxGrid.activations(numerics(c), c.dtype()));
     }
 
-    private static void checkAll(Case c, String x, int group, IntxGrid grid) {
-        Quantized q = IntxOracle.quantize(c.get(x), group, grid);
+    private static void checkAll(Case c, String x, int group, IntxGrid numbers) {
+        IntxGrid grid = numbers.with(new Granularity.PerGroup(group));
+        Codes q = grid.oracle().quantize(c.get(x), group);
         assertSame(floats(q.codes()), c.get("codes"));
         assertSame(q.scales(), c.get("scale"));
-        assertSame(floats(q.zeroPoints()), c.get("zero_point"));
-        float[] dequantized = IntxOracle.dequantize(q, group, grid);
+        float[] zeroPoints = q.zeroPoints();
+        assertSame(zeroPoints == null ? new float[q.scales().length] : zeroPoints, c.get("zero_point"));
+        float[] dequantized = grid.oracle().dequantize(q, group);
         if (c.has("w_dq")) {
             assertSame(dequantized, c.get("w_dq"));
         }
         if (c.has("upstream")) {
             float[] fq = c.get(x + "_fq");
             assertSame(dequantized, fq);
-            assertSame(IntxOracle.fakeQuantize(c.get(x), group, grid), fq);
+            assertSame(grid.oracle().fakeQuantize(c.get(x), group), fq);
             assertSame(gradient(c, x, group, grid, GradientRule.OPEN), c.get("grad_" + x));
             assertSame(gradient(c, x, group, grid, GradientRule.CLOSED), c.get("grad_" + x + "_closed"));
             assertSame(gradient(c, x, group, grid, GradientRule.IDENTITY), c.get("upstream"));
@@ -63,7 +65,7 @@ class IntxOracleTest {
     }
 
     private static float[] gradient(Case c, String x, int group, IntxGrid grid, GradientRule rule) {
-        return IntxOracle.gradient(c.get(x), c.get("upstream"), group, grid, rule);
+        return grid.oracle().gradient(c.get(x), c.get("upstream"), group, rule);
     }
 
     private static void assertSame(float[] ours, float[] theirs) {
@@ -83,14 +85,6 @@ class IntxOracleTest {
         return floats;
     }
 
-    private static float[] floats(int[] values) {
-        float[] floats = new float[values.length];
-        for (int i = 0; i < floats.length; i++) {
-            floats[i] = values[i];
-        }
-        return floats;
-    }
-
     @Test
     void theLargestWeightOfAGroupIsTrainedOnlyUnderTheClosedRule() {
         IntxGrid int4 =
@@ -98,19 +92,19 @@ class IntxOracleTest {
         // Scale 1: codes 7, 3, -7, -8. The largest lies at 7.5, which rounds to 8 and is clamped.
         float[] w = {7.5f, 3.2f, -7.1f, -7.5f};
         float[] up = {1, 1, 1, 1};
-        assertThat(IntxOracle.gradient(w, up, 4, int4, GradientRule.OPEN)).containsExactly(0, 1, 1, 0);
-        assertThat(IntxOracle.gradient(w, up, 4, int4, GradientRule.CLOSED)).containsExactly(0, 1, 1, 1);
-        assertThat(IntxOracle.gradient(w, up, 4, int4, GradientRule.IDENTITY)).containsExactly(1, 1, 1, 1);
+        assertThat(int4.oracle().gradient(w, up, 4, GradientRule.OPEN)).containsExactly(0, 1, 1, 0);
+        assertThat(int4.oracle().gradient(w, up, 4, GradientRule.CLOSED)).containsExactly(0, 1, 1, 1);
+        assertThat(int4.oracle().gradient(w, up, 4, GradientRule.IDENTITY)).containsExactly(1, 1, 1, 1);
     }
 
     @Test
     void zerosKeepTheSmallestScaleAndAreExact() {
         IntxGrid grid = IntxGrid.activations(Numerics.TORCHAO, DType.BF16);
-        Quantized q = IntxOracle.quantize(new float[] {0, -0.0f, 0, 0}, 4, grid);
+        Codes q = grid.oracle().quantize(new float[] {0, -0.0f, 0, 0}, 4);
         assertThat(q.scales()).containsExactly(Float.MIN_NORMAL);
         assertThat(q.zeroPoints()).containsExactly(-128);
         assertThat(q.codes()).containsExactly(-128, -128, -128, -128);
-        assertThat(IntxOracle.fakeQuantize(new float[] {-0.0f, 0}, 2, grid)).containsExactly(0.0f, 0.0f);
+        assertThat(grid.oracle().fakeQuantize(new float[] {-0.0f, 0}, 2)).containsExactly(0.0f, 0.0f);
     }
 
     @Test
@@ -118,8 +112,8 @@ class IntxOracleTest {
         IntxGrid grid =
                 IntxGrid.weights(new IntxScheme(8, new Granularity.PerGroup(2), false, Numerics.TORCHAO), DType.F32);
         float[] w = {Float.NaN, 1, 1, -1};
-        assertThat(IntxOracle.quantize(w, 2, grid).codes()).containsExactly(0, 0, 127, -127);
-        assertThat(IntxOracle.fakeQuantize(w, 2, grid)[1]).isNaN();
-        assertThat(IntxOracle.fakeQuantize(w, 2, grid)[3]).isEqualTo(-127 * (1 / 127.5f));
+        assertThat(grid.oracle().quantize(w, 2).codes()).containsExactly(0, 0, 127, -127);
+        assertThat(grid.oracle().fakeQuantize(w, 2)[1]).isNaN();
+        assertThat(grid.oracle().fakeQuantize(w, 2)[3]).isEqualTo(-127 * (1 / 127.5f));
     }
 }

@@ -4,14 +4,14 @@ import dev.halftone.DType;
 import dev.halftone.InputException;
 import dev.halftone.format.hf.HfFolder;
 import dev.halftone.format.safetensors.TensorInfo;
+import dev.halftone.kernel.Quantized;
 import dev.halftone.model.HfSource;
 import dev.halftone.nn.Parameter;
 import dev.halftone.nn.ParameterSource;
 import dev.halftone.nn.Weight;
 import dev.halftone.qat.QuantizedWeight;
+import dev.halftone.quant.Grid;
 import dev.halftone.quant.Int32Packing;
-import dev.halftone.quant.IntxGrid;
-import dev.halftone.quant.IntxScheme;
 import dev.halftone.quant.QuantScheme;
 import dev.halftone.torch.Device;
 import dev.halftone.torch.Ops;
@@ -20,6 +20,7 @@ import dev.halftone.torch.Torch;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import org.bytedeco.pytorch.Tensor;
 import tools.jackson.databind.JsonNode;
 
@@ -29,7 +30,7 @@ final class ArtifactSource implements ParameterSource {
     private final HfSource floats;
     private final DType computeDtype;
     private final Device device;
-    private final IntxScheme scheme;
+    private final Map<String, QuantScheme> schemes;
     private final DType weightDtype;
     private final List<String> taken = new ArrayList<>();
 
@@ -41,20 +42,13 @@ final class ArtifactSource implements ParameterSource {
         this.device = device;
         JsonNode own = folder.config().get(QuantizedFolders.OWN_KEY);
         String where = folder.dir().resolve("config.json") + ", halftone";
-        QuantScheme any = SchemeJson.read(own.path(QuantizedFolders.SCHEME), where);
-        this.scheme = switch (any) {
-            case IntxScheme s -> s;
-        };
+        this.schemes = SchemeJson.readLayers(own.path(QuantizedFolders.SCHEMES), where);
         this.weightDtype = DType.parse(own.path(QuantizedFolders.WEIGHT_DTYPE).asString(""));
         if (weightDtype != DType.F32 && weightDtype != DType.BF16) {
             throw new InputException(
                     "%s: weight_dtype %s is none that weights are trained in. Quantize the float model again."
                             .formatted(where, weightDtype.torchName()));
         }
-    }
-
-    IntxScheme scheme() {
-        return scheme;
     }
 
     @Override
@@ -64,23 +58,40 @@ final class ArtifactSource implements ParameterSource {
 
     @Override
     public Weight weight(String name, long... shape) {
-        String packed = name + QuantizedFolders.PACKED;
-        if (!folder.has(packed)) {
+        QuantScheme scheme = schemes.get(name.substring(0, Math.max(0, name.lastIndexOf('.'))));
+        if (scheme == null) {
             return parameter(name, shape);
         }
+        Grid grid = scheme.weights(weightDtype);
         int columns = Math.toIntExact(shape[1]);
-        int words = Int32Packing.wordsPerRow(columns, scheme.weightBits());
-        int group = scheme.granularity().groupSize(columns);
-        DType scaleDtype = IntxGrid.weights(scheme, weightDtype).scaleDtype();
+        int group = grid.granularity().groupSize(columns);
+        DType zeroPoint = grid.zeroPointDtype();
         try (Scope _ = Scope.open()) {
-            Tensor packed_NW = read(packed, DType.I32, shape[0], words);
-            Tensor scale_NG = read(name + QuantizedFolders.SCALE, scaleDtype, shape[0], columns / group);
             long[] stored = Torch.longs(read(name + QuantizedFolders.SHAPE, DType.I64, 2));
-            if (!Arrays.equals(stored, shape) || columns % group != 0) {
+            if (!Arrays.equals(stored, shape)) {
                 throw mismatch(name, Arrays.toString(stored), Arrays.toString(shape));
             }
-            Tensor codes_NK = Ops.to(QuantizedWeight.unpack(packed_NW, columns, scheme.weightBits()), device);
-            return new QuantizedWeight(scheme, weightDtype, computeDtype, codes_NK, Ops.to(scale_NG, device));
+            if (columns % group != 0) {
+                throw new InputException(
+                        "%s: groups of %d do not divide the %d columns of '%s'. Quantize the float model again."
+                                .formatted(folder.dir(), group, columns, name));
+            }
+            int words = Int32Packing.wordsPerRow(columns, grid.codeBits());
+            Tensor packed_NW = read(name + QuantizedFolders.PACKED, DType.I32, shape[0], words);
+            long[] scales = {shape[0], columns / group};
+            return new QuantizedWeight(
+                    scheme,
+                    weightDtype,
+                    computeDtype,
+                    new Quantized(
+                            Ops.to(PackedCodes.unpack(packed_NW, columns, grid), device),
+                            Ops.to(read(name + QuantizedFolders.SCALE, grid.scaleDtype(), scales), device),
+                            zeroPoint == null
+                                    ? null
+                                    : Ops.to(read(name + QuantizedFolders.ZERO_POINT, zeroPoint, scales), device),
+                            grid.wholeTensor()
+                                    ? Ops.to(read(name + QuantizedFolders.TENSOR_SCALE, DType.F32, 1), device)
+                                    : null));
         }
     }
 

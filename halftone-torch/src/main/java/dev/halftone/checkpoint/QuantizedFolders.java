@@ -5,15 +5,15 @@ import dev.halftone.format.Json;
 import dev.halftone.format.hf.HfFolder;
 import dev.halftone.format.hf.HfWriter;
 import dev.halftone.format.safetensors.SafetensorsWriter.Entry;
+import dev.halftone.kernel.Quantized;
 import dev.halftone.model.CausalLm;
 import dev.halftone.model.Models;
 import dev.halftone.nn.Linear;
-import dev.halftone.nn.Module;
 import dev.halftone.nn.Parameter;
-import dev.halftone.qat.Int8TokenFakeQuantizer;
+import dev.halftone.qat.Qat;
 import dev.halftone.qat.QuantizedWeight;
-import dev.halftone.quant.GradientRule;
 import dev.halftone.quant.Int32Packing;
+import dev.halftone.quant.QuantScheme;
 import dev.halftone.torch.Device;
 import dev.halftone.torch.Torch;
 import java.nio.file.Path;
@@ -21,6 +21,8 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -30,21 +32,25 @@ import tools.jackson.databind.node.ObjectNode;
 /// A quantized layer has, instead of `weight`:
 ///
 /// ```text
-/// weight_packed  int32 [N, words]  the codes (Int32Packing)
-/// weight_scale   [N, G]            in the dtype that training used
-/// weight_shape   int64 [2]         N, K
+/// weight_packed        int32 [N, words]  the codes (Int32Packing)
+/// weight_shape         int64 [2]         N, K
+/// weight_scale         [N, G]            in the dtype that training used
+/// weight_zero_point    [N, G]            where the grid has one
+/// weight_global_scale  float32 [1]       where the grid has one
 /// ```
 ///
 /// Everything else is stored as the model has it. `config.json` gets `quantization_config` for other tools, and
-/// under `halftone` the scheme and the dtype of its arithmetic, exactly, for us.
+/// under `halftone` the schemes, their layers and the dtype of the arithmetic, exactly, for us.
 public final class QuantizedFolders {
     static final String CONFIG_KEY = "quantization_config";
     static final String OWN_KEY = "halftone";
-    static final String SCHEME = "scheme";
+    static final String SCHEMES = "schemes";
     static final String WEIGHT_DTYPE = "weight_dtype";
     static final String PACKED = "_packed";
     static final String SCALE = "_scale";
     static final String SHAPE = "_shape";
+    static final String ZERO_POINT = "_zero_point";
+    static final String TENSOR_SCALE = "_global_scale";
     private static final String HEAD = "lm_head";
 
     private QuantizedFolders() {}
@@ -80,19 +86,32 @@ public final class QuantizedFolders {
     }
 
     private static List<Entry> entries(String name, QuantizedWeight w, TensorFiles.Source source) {
-        long rows = w.shape()[0];
-        int words = Int32Packing.wordsPerRow(
-                Math.toIntExact(w.shape()[1]), w.scheme().weightBits());
-        return List.of(
-                source.entry(name + PACKED, DType.I32, new long[] {rows, words}, w::packed),
-                source.entry(name + SCALE, w.scale(), Torch.dtype(w.scale())),
-                source.entry(name + SHAPE, DType.I64, new long[] {2}, () -> Torch.of(w.shape(), 2)));
+        Quantized q = w.quantized();
+        int words =
+                Int32Packing.wordsPerRow(Math.toIntExact(w.shape()[1]), w.grid().codeBits());
+        List<Entry> entries = new ArrayList<>();
+        entries.add(source.entry(
+                name + PACKED,
+                DType.I32,
+                new long[] {w.shape()[0], words},
+                () -> PackedCodes.pack(q.codes(), w.grid())));
+        entries.add(source.entry(name + SHAPE, DType.I64, new long[] {2}, () -> Torch.of(w.shape(), 2)));
+        part(name + SCALE, q.scale(), source, entries);
+        part(name + ZERO_POINT, q.zeroPoint(), source, entries);
+        part(name + TENSOR_SCALE, q.tensorScale(), source, entries);
+        return entries;
+    }
+
+    private static void part(String name, @Nullable Tensor t, TensorFiles.Source source, List<Entry> entries) {
+        if (t != null) {
+            entries.add(source.entry(name, t, Torch.dtype(t)));
+        }
     }
 
     private static ObjectNode config(JsonNode original, CausalLm model, Map<String, QuantizedWeight> quantized) {
-        QuantizedWeight any = quantized.values().iterator().next();
-        if (quantized.values().stream().anyMatch(w -> !w.scheme().equals(any.scheme()) || w.dtype() != any.dtype())) {
-            throw new IllegalArgumentException("layers of different schemes do not fit into one artifact");
+        DType weightDtype = quantized.values().iterator().next().dtype();
+        if (quantized.values().stream().anyMatch(w -> w.dtype() != weightDtype)) {
+            throw new IllegalArgumentException("weights of different dtypes do not fit into one artifact");
         }
         ObjectNode config = ((ObjectNode) original).deepCopy();
         String dtype =
@@ -103,10 +122,13 @@ public final class QuantizedFolders {
             // A loader that ties head and embedding again would undo the head's quantization.
             config.put("tie_word_embeddings", false);
         }
-        config.set(CONFIG_KEY, CompressedTensors.config(any.scheme(), floatLinears(model)));
+        Map<QuantScheme, List<String>> layers = new LinkedHashMap<>();
+        quantized.forEach((name, w) ->
+                layers.computeIfAbsent(w.scheme(), _ -> new ArrayList<>()).add(name));
+        config.set(CONFIG_KEY, CompressedTensors.config(layers, floatLinears(model)));
         ObjectNode own = Json.object();
-        own.set(SCHEME, SchemeJson.write(any.scheme()));
-        own.put(WEIGHT_DTYPE, any.dtype().torchName());
+        own.set(SCHEMES, SchemeJson.writeLayers(layers));
+        own.put(WEIGHT_DTYPE, weightDtype.torchName());
         config.set(OWN_KEY, own);
         return config;
     }
@@ -127,14 +149,7 @@ public final class QuantizedFolders {
         CausalLm model = Models.build(config, source);
         source.requireAllTaken();
         model.setComputeDtype(computeDtype);
-        if (source.scheme().int8Activations()) {
-            var shared = new Int8TokenFakeQuantizer(source.scheme().numerics(), GradientRule.IDENTITY, null);
-            for (Module module : model.namedModules().values()) {
-                if (module instanceof Linear linear && linear.weight() instanceof QuantizedWeight) {
-                    linear.setInputTransform(shared);
-                }
-            }
-        }
+        Qat.quantizeActivations(model);
         return model;
     }
 }

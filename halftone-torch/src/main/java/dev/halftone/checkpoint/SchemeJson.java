@@ -7,7 +7,11 @@ import dev.halftone.quant.IntxScheme;
 import dev.halftone.quant.Numerics;
 import dev.halftone.quant.QuantScheme;
 import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
 import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /// Schemes as JSON, in an artifact's `config.json`: exactly the record, so that what is loaded computes as what
@@ -17,6 +21,33 @@ import tools.jackson.databind.node.ObjectNode;
 /// `"group_size": null` for a scale per output channel.
 final class SchemeJson {
     private SchemeJson() {}
+
+    /// Schemes with the layers that have them: an array of schemes, each with `"layers": […]`.
+    static ArrayNode writeLayers(Map<QuantScheme, List<String>> layers) {
+        ArrayNode array = Json.object().putArray("schemes");
+        layers.forEach((scheme, names) -> {
+            ObjectNode json = write(scheme);
+            names.forEach(json.putArray("layers")::add);
+            array.add(json);
+        });
+        return array;
+    }
+
+    /// The scheme of each layer.
+    ///
+    /// @param where the file and key in messages
+    /// @throws InputException if it is not what [#writeLayers] writes, or a later version's
+    static Map<String, QuantScheme> readLayers(JsonNode json, String where) {
+        Map<String, QuantScheme> schemes = new HashMap<>();
+        for (JsonNode entry : json) {
+            QuantScheme scheme = read(entry, where);
+            entry.path("layers").forEach(name -> schemes.put(name.asString(""), scheme));
+        }
+        if (schemes.isEmpty()) {
+            throw new InputException("%s names no quantized layer. Quantize the float model again.".formatted(where));
+        }
+        return schemes;
+    }
 
     static ObjectNode write(QuantScheme scheme) {
         return switch (scheme) {

@@ -1,12 +1,12 @@
 package dev.halftone.conformance;
 
 import dev.halftone.DType;
-import dev.halftone.kernel.IntxKernel;
-import dev.halftone.kernel.IntxKernel.Quantized;
+import dev.halftone.kernel.GridKernel;
 import dev.halftone.kernel.Kernels;
+import dev.halftone.kernel.Quantized;
 import dev.halftone.nn.Parameter;
-import dev.halftone.qat.Int8TokenFakeQuantizer;
-import dev.halftone.qat.IntxWeightFakeQuantizer;
+import dev.halftone.qat.ActivationFakeQuantizer;
+import dev.halftone.qat.WeightFakeQuantizer;
 import dev.halftone.quant.GradientRule;
 import dev.halftone.quant.Granularity;
 import dev.halftone.quant.Int32Packing;
@@ -86,20 +86,18 @@ final class IntxCases {
         Tensor w_NK = c.matrix("w");
         IntxScheme scheme = weightScheme(c, w_NK, false);
         IntxGrid grid = IntxGrid.weights(scheme, Torch.dtype(w_NK));
-        int group = scheme.granularity().groupSize(w_NK.size(1));
-        IntxKernel kernel = Kernels.intx(kernels, w_NK);
-        Quantized q = kernel.quantize(w_NK, group, grid);
+        GridKernel kernel = Kernels.of(kernels, grid, w_NK);
+        Quantized q = kernel.quantize(w_NK);
         Map<String, Computed> roles = new LinkedHashMap<>();
         roles.put("codes", Computed.exact(q.codes()));
         roles.put("scale", Computed.exact(q.scale()));
         roles.put("zero_point", zeros(q.scale()));
-        roles.put("w_dq", Computed.exact(kernel.dequantize(q, grid)));
-        roles.put("w_fq", Computed.exact(kernel.fakeQuantized(w_NK, group, grid)));
+        roles.put("w_dq", Computed.exact(kernel.dequantize(q)));
+        roles.put("w_fq", Computed.exact(kernel.fakeQuantized(w_NK)));
         if (c.has("upstream")) {
             Tensor upstream = c.inputLike("upstream", w_NK);
-            roles.put("grad_w", Computed.exact(kernel.gradient(w_NK, upstream, group, grid, rule)));
-            roles.put(
-                    "grad_w_closed", Computed.exact(kernel.gradient(w_NK, upstream, group, grid, GradientRule.CLOSED)));
+            roles.put("grad_w", Computed.exact(kernel.gradient(w_NK, upstream, rule)));
+            roles.put("grad_w_closed", Computed.exact(kernel.gradient(w_NK, upstream, GradientRule.CLOSED)));
         }
         return roles;
     }
@@ -107,9 +105,8 @@ final class IntxCases {
     private Map<String, Computed> activation(GoldenCase c) {
         Tensor x = c.floats("x");
         Tensor upstream = c.inputLike("upstream", x);
-        int features = Math.toIntExact(x.size(-1));
         IntxGrid grid = IntxGrid.activations(numerics(c), Torch.dtype(x));
-        Quantized q = Kernels.intx(kernels, x).quantize(x, features, grid);
+        Quantized q = Kernels.of(kernels, grid, x).quantize(x);
         Map<String, Computed> roles = new LinkedHashMap<>();
         roles.put("codes", Computed.exact(q.codes()));
         roles.put("scale", Computed.exact(q.scale().squeeze(-1)));
@@ -130,7 +127,7 @@ final class IntxCases {
             String suffix,
             Map<String, Computed> roles) {
         Tensor leaf = x.detach().requires_grad_(true);
-        Tensor y = new Int8TokenFakeQuantizer(numerics, rule, kernels).forward(leaf);
+        Tensor y = new ActivationFakeQuantizer(activations(numerics), rule, kernels).forward(leaf);
         Ops.backward(y, upstream);
         roles.put("x_fq", Computed.exact(y));
         roles.put("grad_x" + suffix, Computed.exact(leaf.grad().detach()));
@@ -147,13 +144,13 @@ final class IntxCases {
         embedding(c, w_NK, ids, scheme, rule, "", roles);
         embedding(c, w_NK, ids, scheme, GradientRule.CLOSED, "_closed", roles);
         IntxGrid grid = IntxGrid.weights(scheme, Torch.dtype(w_NK));
-        IntxKernel kernel = Kernels.intx(kernels, w_NK);
-        Quantized q = kernel.quantize(w_NK, scheme.granularity().groupSize(w_NK.size(1)), grid);
+        GridKernel kernel = Kernels.of(kernels, grid, w_NK);
+        Quantized q = kernel.quantize(w_NK);
         roles.put("convert_qdata", Computed.exact(q.codes()));
         roles.put("convert_weight", Computed.exact(q.codes()));
         roles.put("convert_scale", Computed.exact(q.scale()));
         roles.put("convert_zero_point", zeros(q.scale()));
-        roles.put("y_convert", Computed.exact(Ops.embedding(kernel.dequantize(q, grid), ids)));
+        roles.put("y_convert", Computed.exact(Ops.embedding(kernel.dequantize(q), ids)));
         return roles;
     }
 
@@ -167,7 +164,7 @@ final class IntxCases {
             Map<String, Computed> roles) {
         Parameter table = new Parameter(Ops.copy(w_NK));
         table.setTrainable(true);
-        table.setTransform(new IntxWeightFakeQuantizer(scheme, rule, kernels));
+        table.setTransform(new WeightFakeQuantizer(scheme, rule, kernels));
         float[] terms = lookedUpAgain(c, Torch.longs(ids), w_NK);
         Tensor y = Ops.embedding(table.value(), ids);
         roles.put("y", Computed.exact(y));
@@ -210,7 +207,8 @@ final class IntxCases {
         int group = checkedGroup(c, Integer.parseInt(stored.group(2)), w_NK);
         IntxScheme scheme = new IntxScheme(
                 Integer.parseInt(stored.group(1)), new Granularity.PerGroup(group), false, Numerics.TORCHAO);
-        Quantized q = Kernels.intx(kernels, w_NK).quantize(w_NK, group, IntxGrid.weights(scheme, Torch.dtype(w_NK)));
+        Quantized q =
+                Kernels.of(kernels, scheme.weights(Torch.dtype(w_NK)), w_NK).quantize(w_NK);
         Map<String, Computed> roles = new LinkedHashMap<>();
         for (String role : c.roles()) {
             if (role.endsWith("_qdata")) {
@@ -279,6 +277,11 @@ final class IntxCases {
             throw c.malformed("groups of %d do not divide the %d columns of 'w'".formatted(group, w_NK.size(1)));
         }
         return group;
+    }
+
+    /// A scheme with these int8 activations.
+    private static IntxScheme activations(Numerics numerics) {
+        return new IntxScheme(8, new Granularity.PerAxis(), true, numerics);
     }
 
     private static Numerics numerics(GoldenCase c) {

@@ -9,6 +9,7 @@ import dev.halftone.nn.Module;
 import dev.halftone.nn.Parameter;
 import dev.halftone.qat.Qat;
 import dev.halftone.qat.QuantizationPlan;
+import dev.halftone.qat.QuantizationPlan.Rule;
 import dev.halftone.qat.QuantizedWeight;
 import dev.halftone.quant.GradientRule;
 import dev.halftone.quant.IntxScheme;
@@ -65,7 +66,7 @@ final class IntxLinearCase {
 
     private OneLayer step(GradientRule rule, String suffix) {
         OneLayer model = new OneLayer(trainable(w_NK), b_N == null ? null : trainable(b_N));
-        Qat.prepare(model, new QuantizationPlan(scheme, List.of("*"), List.of(), rule, kernels));
+        Qat.prepare(model, plan(rule));
         Tensor leaf_TK = Ops.copy(x_TK).requires_grad_(true);
         Tensor y_TN = model.proj.forward(leaf_TK);
         Ops.backward(y_TN, upstream_TN);
@@ -90,6 +91,10 @@ final class IntxLinearCase {
         return model;
     }
 
+    private QuantizationPlan plan(GradientRule rule) {
+        return new QuantizationPlan(List.of(new Rule(scheme, List.of("*"), List.of(), rule)), kernels);
+    }
+
     private void convert(OneLayer model) {
         Computed y = Objects.requireNonNull(roles.get("y"));
         Qat.convert(model);
@@ -97,13 +102,13 @@ final class IntxLinearCase {
         roles.put("y_convert", new Computed(model.proj.forward(x_TK), y.terms()));
         roles.put("w_dq", Computed.exact(w.value()));
         for (String codes : List.of("convert_qdata", "convert_weight")) {
-            roles.put(codes, Computed.exact(w.codes()));
+            roles.put(codes, Computed.exact(w.quantized().codes()));
         }
         for (String scale : List.of("convert_scale", "convert_scales")) {
-            roles.put(scale, Computed.exact(w.scale()));
+            roles.put(scale, Computed.exact(w.quantized().scale()));
         }
         for (String zeros : List.of("convert_zero_point", "convert_zeros")) {
-            roles.put(zeros, IntxCases.zeros(w.scale()));
+            roles.put(zeros, IntxCases.zeros(w.quantized().scale()));
         }
     }
 

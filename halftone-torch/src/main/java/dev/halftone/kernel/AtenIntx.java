@@ -15,14 +15,15 @@ import org.bytedeco.pytorch.Tensor;
 ///
 /// Tensors are seen as `[B, group]`, a block a row; B1 is one value a block. Where a bfloat16 tensor meets a
 /// float32 scale, torch's type promotion makes the product float32, as the formulas want it.
-final class AtenIntx implements IntxKernel {
+record AtenIntx(IntxGrid grid) implements IntxKernel {
     /// What a block is quantized with, `[B, 1]` each. The zero point is in the dtype of the values, free of NaN,
     /// and a single zero where the grid is symmetric.
     private record Blocks(Tensor scale, Tensor inverse, Tensor zeroPoint) {}
 
     @Override
-    public Quantized quantize(Tensor x, int group, IntxGrid grid) {
-        long[] scaleShape = IntxKernel.scaleShape(x, group, grid);
+    public Quantized quantize(Tensor x) {
+        int group = GridKernel.group(x, grid);
+        long[] scaleShape = GridKernel.scaleShape(x, grid);
         try (Scope scope = Scope.open();
                 NoGrad _ = NoGrad.open()) {
             Tensor x_BG = x.reshape(-1, group);
@@ -34,15 +35,16 @@ final class AtenIntx implements IntxKernel {
                     ? null
                     : Ops.to(blocks.zeroPoint, DType.I32).reshape(scaleShape);
             return new Quantized(
-                    scope.keep(codes), scope.keep(scale), zeroPoint == null ? null : scope.keep(zeroPoint));
+                    scope.keep(codes), scope.keep(scale), zeroPoint == null ? null : scope.keep(zeroPoint), null);
         }
     }
 
     @Override
-    public Tensor dequantize(Quantized quantized, IntxGrid grid) {
+    public Tensor dequantize(Quantized quantized) {
+        int group = grid.granularity().groupSize(quantized.codes().size(-1));
         try (Scope scope = Scope.open();
                 NoGrad _ = NoGrad.open()) {
-            Tensor q_BG = Ops.to(quantized.codes(), grid.dtype()).view(-1, quantized.group());
+            Tensor q_BG = Ops.to(quantized.codes(), grid.dtype()).view(-1, group);
             Tensor zeroPoint = quantized.zeroPoint();
             Tensor offset_BG = zeroPoint == null ? q_BG : q_BG.sub(Ops.to(zeroPoint.reshape(-1, 1), grid.dtype()));
             Tensor y_BG = offset_BG.mul(quantized.scale().reshape(-1, 1));
@@ -51,8 +53,8 @@ final class AtenIntx implements IntxKernel {
     }
 
     @Override
-    public void fakeQuantize(Tensor x, Tensor out, int group, IntxGrid grid) {
-        IntxKernel.scaleShape(x, group, grid);
+    public void fakeQuantize(Tensor x, Tensor out) {
+        int group = GridKernel.group(x, grid);
         try (Scope _ = Scope.open();
                 NoGrad _ = NoGrad.open()) {
             Tensor x_BG = x.reshape(-1, group);
@@ -63,11 +65,11 @@ final class AtenIntx implements IntxKernel {
     }
 
     @Override
-    public Tensor gradient(Tensor x, Tensor upstream, int group, IntxGrid grid, GradientRule rule) {
+    public Tensor gradient(Tensor x, Tensor upstream, GradientRule rule) {
         if (rule == GradientRule.IDENTITY) {
             return upstream;
         }
-        IntxKernel.scaleShape(x, group, grid);
+        int group = GridKernel.group(x, grid);
         try (Scope scope = Scope.open();
                 NoGrad _ = NoGrad.open()) {
             Tensor x_BG = x.reshape(-1, group);
@@ -79,8 +81,9 @@ final class AtenIntx implements IntxKernel {
     }
 
     @Override
-    public Stops stops(Tensor x, int group, IntxGrid grid, GradientRule rule) {
-        long[] scaleShape = IntxKernel.scaleShape(x, group, grid);
+    public Stops stops(Tensor x, GradientRule rule) {
+        int group = GridKernel.group(x, grid);
+        long[] scaleShape = GridKernel.scaleShape(x, grid);
         try (Scope scope = Scope.open();
                 NoGrad _ = NoGrad.open()) {
             Tensor x_BG = x.reshape(-1, group);

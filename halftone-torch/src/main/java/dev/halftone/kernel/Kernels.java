@@ -1,6 +1,8 @@
 package dev.halftone.kernel;
 
 import dev.halftone.InputException;
+import dev.halftone.quant.Grid;
+import dev.halftone.quant.IntxGrid;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
@@ -31,25 +33,41 @@ public enum Kernels {
         return new Choice(VECTOR, "the tensors are on the CPU");
     }
 
-    /// The intN arithmetic of the implementation asked for; where none was, of the one that [#choose] finds.
-    public static IntxKernel intx(@Nullable Kernels asked, Tensor t) {
-        return (asked == null ? choose(t).kernels() : asked).intx();
+    /// The arithmetic of `grid` in the implementation asked for; where none was, in the one that [#choose] finds.
+    public static GridKernel of(@Nullable Kernels asked, Grid grid, Tensor t) {
+        return (asked == null ? choose(t).kernels() : asked).of(grid);
     }
 
-    /// The intN arithmetic of this implementation.
+    /// The arithmetic of `grid` in this implementation.
     ///
     /// @throws InputException if this JVM cannot run it
-    public IntxKernel intx() {
+    public GridKernel of(Grid grid) {
+        if (this == VECTOR && !VECTOR_API) {
+            throw new InputException("kernels=vector needs the JDK's Vector API."
+                    + " Start Java with --add-modules jdk.incubator.vector, or use kernels=aten.");
+        }
         return switch (this) {
-            case REFERENCE -> new ReferenceIntx();
-            case ATEN -> new AtenIntx();
-            case VECTOR -> {
-                if (!VECTOR_API) {
-                    throw new InputException("kernels=vector needs the JDK's Vector API."
-                            + " Start Java with --add-modules jdk.incubator.vector, or use kernels=aten.");
-                }
-                yield new VectorIntx();
-            }
+            case REFERENCE -> reference(grid);
+            case VECTOR -> vector(grid);
+            case ATEN -> aten(grid);
+        };
+    }
+
+    private static GridKernel reference(Grid grid) {
+        return switch (grid) {
+            case IntxGrid g -> new ReferenceIntx(g);
+        };
+    }
+
+    private static GridKernel vector(Grid grid) {
+        return switch (grid) {
+            case IntxGrid g -> new VectorIntx(g);
+        };
+    }
+
+    private static GridKernel aten(Grid grid) {
+        return switch (grid) {
+            case IntxGrid g -> new AtenIntx(g);
         };
     }
 }

@@ -1,7 +1,6 @@
 package dev.halftone.kernel;
 
 import dev.halftone.quant.GradientRule;
-import dev.halftone.quant.IntxGrid;
 import dev.halftone.torch.Ops;
 import dev.halftone.torch.Scope;
 import dev.halftone.torch.Torch;
@@ -16,28 +15,38 @@ import org.bytedeco.pytorch.Tensor;
 public final class StraightThrough {
     private StraightThrough() {}
 
-    /// What remains of `x` after quantization, differentiable with respect to `x`; the scales are constants to
-    /// autograd.
+    /// What remains of `x` after quantization, differentiable with respect to `x`.
     ///
     /// Under IDENTITY the backward pass is the identity and needs no memory. Under CLOSED and OPEN it is the
-    /// arithmetic of torchao's own (see [dev.halftone.quant.IntxOracle]) and keeps one byte for each value.
+    /// arithmetic of the library that the grid mirrors; intN keeps one byte for each value (see
+    /// [dev.halftone.quant.IntxOracle]), other grids keep the values.
     ///
     /// @param x `[…, K]` in the grid's dtype, on any device that `kernel` can work on
     /// @return of the same shape and dtype
-    public static Tensor fakeQuantize(Tensor x, int group, IntxGrid grid, GradientRule rule, IntxKernel kernel) {
+    public static Tensor fakeQuantize(Tensor x, GradientRule rule, GridKernel kernel) {
         if (!x.requires_grad() || !GradMode.is_enabled()) {
-            return kernel.fakeQuantized(x, group, grid);
+            return kernel.fakeQuantized(x);
         }
-        return switch (rule) {
-            case IDENTITY -> identity(x, group, grid, kernel);
-            case CLOSED, OPEN -> masked(x, group, grid, rule, kernel);
-        };
+        if (rule == GradientRule.IDENTITY) {
+            return identity(x, kernel);
+        }
+        return kernel instanceof IntxKernel intx ? masked(x, rule, intx) : hooked(x, rule, kernel);
     }
 
-    private static Tensor identity(Tensor x, int group, IntxGrid grid, IntxKernel kernel) {
+    private static Tensor identity(Tensor x, GridKernel kernel) {
         try (Scope scope = Scope.open()) {
             Tensor y = Ops.copy(x);
-            kernel.fakeQuantize(y.detach(), y.detach(), group, grid);
+            kernel.fakeQuantize(y.detach(), y.detach());
+            return scope.keep(y);
+        }
+    }
+
+    /// The node that copies, whose gradient the kernel replaces on its way back.
+    private static Tensor hooked(Tensor x, GradientRule rule, GridKernel kernel) {
+        try (Scope scope = Scope.open()) {
+            Tensor y = Ops.copy(x);
+            Hooks.onGradient(y, x.detach(), (values, upstream) -> kernel.gradient(values, upstream, rule));
+            kernel.fakeQuantize(x.detach(), y.detach());
             return scope.keep(y);
         }
     }
@@ -45,15 +54,18 @@ public final class StraightThrough {
     /// The nodes whose backward passes are, last to first: times the scale, 0 where the gradient stops, times the
     /// reciprocal. Each rounds to the dtype of the values, as autograd casts gradients to the dtype of what they
     /// belong to.
-    private static Tensor masked(Tensor x, int group, IntxGrid grid, GradientRule rule, IntxKernel kernel) {
+    private static Tensor masked(Tensor x, GradientRule rule, IntxKernel kernel) {
         try (Scope scope = Scope.open()) {
-            IntxKernel.Stops stops = kernel.stops(x, group, grid, rule);
+            IntxKernel.Stops stops = kernel.stops(x, rule);
+            int group = GridKernel.group(x, kernel.grid());
             Tensor scale_B1 = stops.scale().view(-1, 1);
             Tensor y_BG = x.reshape(-1, group).mul(scale_B1.reciprocal());
-            y_BG = Ops.to(Ops.maskedFill_(y_BG, stops.stopped().view(-1, group), 0), grid.dtype())
+            y_BG = Ops.to(
+                            Ops.maskedFill_(y_BG, stops.stopped().view(-1, group), 0),
+                            kernel.grid().dtype())
                     .mul_(scale_B1);
             Tensor y = y_BG.view(Torch.shape(x));
-            kernel.fakeQuantize(x.detach(), y.detach(), group, grid);
+            kernel.fakeQuantize(x.detach(), y.detach());
             return scope.keep(y);
         }
     }

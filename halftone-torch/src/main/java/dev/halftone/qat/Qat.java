@@ -1,15 +1,24 @@
 package dev.halftone.qat;
 
+import dev.halftone.DType;
 import dev.halftone.InputException;
+import dev.halftone.kernel.Kernels;
 import dev.halftone.nn.Linear;
 import dev.halftone.nn.Module;
 import dev.halftone.nn.Parameter;
-import dev.halftone.quant.IntxScheme;
+import dev.halftone.qat.QuantizationPlan.Rule;
+import dev.halftone.quant.GradientRule;
+import dev.halftone.quant.Grid;
+import dev.halftone.quant.QuantScheme;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
+import java.util.function.BiConsumer;
+import org.jspecify.annotations.Nullable;
 
 /// Quantization of the linear layers of any module tree.
 ///
@@ -31,18 +40,17 @@ public final class Qat {
     ///
     /// @return the layers, in the order of the tree
     /// @throws InputException if a glob matches nothing, a group size does not divide a layer's inputs, a layer
-    ///     is quantized or prepared already, or the scheme cannot be trained
+    ///     is quantized or prepared already, or a scheme cannot be trained
     public static List<QuantizedLayer> prepare(Module model, QuantizationPlan plan) {
-        IntxScheme scheme = intx(plan);
-        if (scheme.weightBits() == 1) {
-            throw new InputException("weight_dtype: int1 cannot be trained, since its codes are -1 and 0."
-                    + " Use int2 to int8, or quantize without training.");
+        Map<String, Rule> layers = floatLayers(model, plan);
+        for (Rule rule : layers.values()) {
+            String why = rule.scheme().untrainable();
+            if (why != null) {
+                throw new InputException(why);
+            }
         }
-        Map<String, Linear> layers = floatLayers(model, plan, scheme);
-        IntxWeightFakeQuantizer weights = new IntxWeightFakeQuantizer(scheme, plan.rule(), plan.kernels());
-        layers.values().forEach(linear -> floatWeight(linear).setTransform(weights));
-        setActivations(layers, plan, scheme);
-        return table(layers, scheme);
+        return install(
+                model, plan, layers, (linear, weights) -> floatWeight(linear).setTransform(weights));
     }
 
     /// Replaces the weights of prepared layers by codes and scales. What the model computes stays the same to the
@@ -55,7 +63,7 @@ public final class Qat {
         List<QuantizedLayer> table = new ArrayList<>();
         Set<Parameter> converted = new LinkedHashSet<>();
         Selection.linears(model).forEach((name, linear) -> {
-            if (linear.weight() instanceof Parameter p && p.transform() instanceof IntxWeightFakeQuantizer q) {
+            if (linear.weight() instanceof Parameter p && p.transform() instanceof WeightFakeQuantizer q) {
                 linear.setWeight(q.quantize(p));
                 converted.add(p);
                 table.add(row(name, linear, q.scheme()));
@@ -74,22 +82,31 @@ public final class Qat {
     /// @throws InputException if a glob matches nothing, a group size does not divide a layer's inputs, or a
     ///     layer is quantized or prepared already
     public static List<QuantizedLayer> quantize(Module model, QuantizationPlan plan) {
-        IntxScheme scheme = intx(plan);
-        Map<String, Linear> layers = floatLayers(model, plan, scheme);
-        IntxWeightFakeQuantizer weights = new IntxWeightFakeQuantizer(scheme, plan.rule(), plan.kernels());
-        layers.values().forEach(linear -> linear.setWeight(weights.quantize(floatWeight(linear))));
-        setActivations(layers, plan, scheme);
-        return table(layers, scheme);
+        return install(
+                model,
+                plan,
+                floatLayers(model, plan),
+                (linear, weights) -> linear.setWeight(weights.quantize(floatWeight(linear))));
+    }
+
+    /// Gives quantized layers the activations of their schemes: for models that were loaded quantized.
+    public static void quantizeActivations(Module model) {
+        Map<Object, ActivationFakeQuantizer> shared = new HashMap<>();
+        Selection.linears(model).values().forEach(linear -> {
+            if (linear.weight() instanceof QuantizedWeight w) {
+                setActivations(linear, w.scheme(), GradientRule.IDENTITY, null, shared);
+            }
+        });
     }
 
     /// Switches the fake quantization of prepared layers on or off, for training that starts in float. Layers
     /// that are quantized already stay so.
     public static void setActive(Module model, boolean active) {
         Selection.linears(model).values().forEach(linear -> {
-            if (linear.weight() instanceof Parameter p && p.transform() instanceof IntxWeightFakeQuantizer weights) {
+            if (linear.weight() instanceof Parameter p && p.transform() instanceof WeightFakeQuantizer weights) {
                 weights.setActive(active);
                 p.changed();
-                if (linear.inputTransform() instanceof Int8TokenFakeQuantizer activations) {
+                if (linear.inputTransform() instanceof ActivationFakeQuantizer activations) {
                     activations.setActive(active);
                 }
             }
@@ -107,7 +124,7 @@ public final class Qat {
                     active++;
                 }
                 case Parameter p
-                when p.transform() instanceof IntxWeightFakeQuantizer weights -> {
+                when p.transform() instanceof WeightFakeQuantizer weights -> {
                     layers++;
                     active += weights.active() ? 1 : 0;
                 }
@@ -118,15 +135,17 @@ public final class Qat {
     }
 
     /// The layers of a plan, each of which can be quantized.
-    private static Map<String, Linear> floatLayers(Module model, QuantizationPlan plan, IntxScheme scheme) {
-        Map<String, Linear> layers = Selection.select(model, plan.include(), plan.exclude());
-        layers.forEach((name, linear) -> {
+    private static Map<String, Rule> floatLayers(Module model, QuantizationPlan plan) {
+        Map<String, Rule> layers = Selection.select(model, plan);
+        Map<String, Linear> linears = Selection.linears(model);
+        layers.forEach((name, rule) -> {
+            Linear linear = Objects.requireNonNull(linears.get(name));
             if (!(linear.weight() instanceof Parameter p) || p.transform() != null) {
                 throw new InputException(
                         "%s is quantized or prepared already. Start from a model in float, or exclude it."
                                 .formatted(name));
             }
-            int group = scheme.granularity().groupSize(linear.inFeatures());
+            int group = rule.scheme().weights(p.dtype()).granularity().groupSize(linear.inFeatures());
             if (linear.inFeatures() % group != 0) {
                 throw new InputException(
                         "groupsize: %d does not divide the %d inputs of %s. Use another, or put that layer into exclude."
@@ -140,26 +159,43 @@ public final class Qat {
         return (Parameter) linear.weight();
     }
 
-    private static void setActivations(Map<String, Linear> layers, QuantizationPlan plan, IntxScheme scheme) {
-        if (scheme.int8Activations()) {
-            Int8TokenFakeQuantizer shared = new Int8TokenFakeQuantizer(scheme.numerics(), plan.rule(), plan.kernels());
-            layers.values().forEach(linear -> linear.setInputTransform(shared));
-        }
-    }
-
-    private static List<QuantizedLayer> table(Map<String, Linear> layers, IntxScheme scheme) {
+    /// Gives each layer its fake quantizers; layers with the same rule share theirs.
+    private static List<QuantizedLayer> install(
+            Module model,
+            QuantizationPlan plan,
+            Map<String, Rule> layers,
+            BiConsumer<Linear, WeightFakeQuantizer> weight) {
+        Map<String, Linear> linears = Selection.linears(model);
+        Map<Rule, WeightFakeQuantizer> weights = new HashMap<>();
+        Map<Object, ActivationFakeQuantizer> activations = new HashMap<>();
         List<QuantizedLayer> table = new ArrayList<>();
-        layers.forEach((name, linear) -> table.add(row(name, linear, scheme)));
+        layers.forEach((name, rule) -> {
+            Linear linear = Objects.requireNonNull(linears.get(name));
+            weight.accept(
+                    linear,
+                    weights.computeIfAbsent(
+                            rule, r -> new WeightFakeQuantizer(r.scheme(), r.gradient(), plan.kernels())));
+            setActivations(linear, rule.scheme(), rule.gradient(), plan.kernels(), activations);
+            table.add(row(name, linear, rule.scheme()));
+        });
         return table;
     }
 
-    private static QuantizedLayer row(String name, Linear linear, IntxScheme scheme) {
-        return new QuantizedLayer(name, linear.outFeatures(), linear.inFeatures(), scheme);
+    /// @param shared by grid and gradient: layers whose inputs are mapped alike share the work
+    private static void setActivations(
+            Linear linear,
+            QuantScheme scheme,
+            GradientRule gradient,
+            @Nullable Kernels kernels,
+            Map<Object, ActivationFakeQuantizer> shared) {
+        Grid grid = scheme.activations(DType.F32);
+        if (grid != null) {
+            linear.setInputTransform(shared.computeIfAbsent(
+                    List.of(grid, gradient), _ -> new ActivationFakeQuantizer(scheme, gradient, kernels)));
+        }
     }
 
-    private static IntxScheme intx(QuantizationPlan plan) {
-        return switch (plan.scheme()) {
-            case IntxScheme scheme -> scheme;
-        };
+    private static QuantizedLayer row(String name, Linear linear, QuantScheme scheme) {
+        return new QuantizedLayer(name, linear.outFeatures(), linear.inFeatures(), scheme);
     }
 }

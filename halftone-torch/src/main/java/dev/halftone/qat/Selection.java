@@ -3,7 +3,9 @@ package dev.halftone.qat;
 import dev.halftone.InputException;
 import dev.halftone.nn.Linear;
 import dev.halftone.nn.Module;
+import dev.halftone.qat.QuantizationPlan.Rule;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -24,26 +26,36 @@ final class Selection {
         return linears;
     }
 
-    /// The layers that one of `include` and none of `exclude` matches.
+    /// The layers that a rule of the plan matches, each with the last rule that does.
     ///
     /// @throws InputException if a glob matches no layer, or nothing is left
-    static Map<String, Linear> select(Module model, List<String> include, List<String> exclude) {
-        Map<String, Linear> linears = linears(model);
-        List<String> names = new ArrayList<>(linears.keySet());
-        List<Pattern> included = patterns("include", include, names);
-        List<Pattern> excluded = patterns("exclude", exclude, names);
-        Map<String, Linear> selected = new LinkedHashMap<>();
-        linears.forEach((name, linear) -> {
-            if (matches(included, name) && !matches(excluded, name)) {
-                selected.put(name, linear);
+    static Map<String, Rule> select(Module model, QuantizationPlan plan) {
+        List<String> names = new ArrayList<>(linears(model).keySet());
+        Map<String, Rule> chosen = new HashMap<>();
+        for (Rule rule : plan.rules()) {
+            List<Pattern> included = patterns("include", rule.include(), names);
+            List<Pattern> excluded = patterns("exclude", rule.exclude(), names);
+            boolean any = false;
+            for (String name : names) {
+                if (matches(included, name) && !matches(excluded, name)) {
+                    chosen.put(name, rule);
+                    any = true;
+                }
             }
-        });
-        if (selected.isEmpty()) {
-            throw new InputException(
-                    "include %s and exclude %s leave no layer to quantize. Take something out of exclude."
-                            .formatted(include, exclude));
+            if (!any) {
+                throw new InputException(
+                        "include %s and exclude %s leave no layer to quantize. Take something out of exclude."
+                                .formatted(rule.include(), rule.exclude()));
+            }
         }
-        return selected;
+        Map<String, Rule> ordered = new LinkedHashMap<>();
+        for (String name : names) {
+            Rule rule = chosen.get(name);
+            if (rule != null) {
+                ordered.put(name, rule);
+            }
+        }
+        return ordered;
     }
 
     private static List<Pattern> patterns(String key, List<String> globs, List<String> names) {

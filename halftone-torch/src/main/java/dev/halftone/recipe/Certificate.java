@@ -1,14 +1,21 @@
 package dev.halftone.recipe;
 
+import dev.halftone.DType;
 import dev.halftone.format.Json;
+import dev.halftone.kernel.Quantized;
 import dev.halftone.model.CausalLm;
 import dev.halftone.model.Tokens;
 import dev.halftone.nn.Linear;
 import dev.halftone.qat.QuantizedWeight;
 import dev.halftone.torch.NoGrad;
+import dev.halftone.torch.Ops;
 import dev.halftone.torch.Scope;
 import dev.halftone.torch.Torch;
+import java.util.Arrays;
+import java.util.LinkedHashSet;
 import java.util.Locale;
+import java.util.Set;
+import org.bytedeco.pytorch.Tensor;
 import tools.jackson.databind.node.ObjectNode;
 
 /// The proof that an artifact, loaded afresh from disk, is the model that was trained: the same codes and scales,
@@ -17,6 +24,7 @@ import tools.jackson.databind.node.ObjectNode;
 /// Both sides compute on the same machine with the same kernels, so the outputs of a good artifact are equal to
 /// the last bit; the tolerance only allows for libraries that choose another order of summation from run to run.
 ///
+/// @param scheme what they are quantized to; several are joined by +
 /// @param layers quantized layers
 /// @param codes their weights together
 /// @param equalCodes how many of them have the same code and the same scale on both sides
@@ -85,20 +93,27 @@ public record Certificate(
         int layers = 0;
         long codes = 0;
         long equal = 0;
-        String scheme = "";
+        Set<String> schemes = new LinkedHashSet<>();
         var loadedModules = loaded.namedModules();
         for (var module : converted.namedModules().entrySet()) {
             if (module.getValue() instanceof Linear linear && linear.weight() instanceof QuantizedWeight expected) {
                 layers++;
-                codes += expected.codes().numel();
-                scheme = expected.scheme().label();
+                codes += expected.quantized().codes().numel();
+                schemes.add(expected.scheme().label());
                 if (loadedModules.get(module.getKey()) instanceof Linear other
                         && other.weight() instanceof QuantizedWeight actual) {
                     equal += equalCodes(expected, actual);
                 }
             }
         }
-        return compare(expectedLogits, logits(loaded, tokens), tokens.seqLen(), scheme, layers, codes, equal);
+        return compare(
+                expectedLogits,
+                logits(loaded, tokens),
+                tokens.seqLen(),
+                String.join(" + ", schemes),
+                layers,
+                codes,
+                equal);
     }
 
     private static Certificate compare(
@@ -128,15 +143,36 @@ public record Certificate(
     }
 
     private static long equalCodes(QuantizedWeight a, QuantizedWeight b) {
+        if (!a.scheme().equals(b.scheme()) || !Arrays.equals(a.shape(), b.shape())) {
+            return 0;
+        }
         try (Scope _ = Scope.open();
                 NoGrad _ = NoGrad.open()) {
-            long groups = a.scale().size(1);
-            long[] byGroup = {a.codes().size(0), groups, a.codes().size(1) / groups};
-            var sameCode = a.codes().view(byGroup).eq(b.codes().view(byGroup));
-            return sameCode.logical_and(a.scale().eq(b.scale()).unsqueeze(2))
+            Quantized expected = a.quantized();
+            Quantized actual = b.quantized();
+            Tensor scales = same(expected.scale(), actual.scale());
+            if (expected.zeroPoint() != null && actual.zeroPoint() != null) {
+                scales = scales.logical_and(same(expected.zeroPoint(), actual.zeroPoint()));
+            }
+            if (expected.tensorScale() != null && actual.tensorScale() != null) {
+                scales = scales.logical_and(same(expected.tensorScale(), actual.tensorScale()));
+            }
+            // Each scale stands for a block of a row.
+            long[] blocks = {scales.size(0), scales.size(1), -1};
+            return expected.codes()
+                    .eq(actual.codes())
+                    .view(blocks)
+                    .logical_and(scales.unsqueeze(2))
                     .sum()
                     .item_long();
         }
+    }
+
+    /// Where two tensors have the same numbers; NaN counts as one.
+    private static Tensor same(Tensor a, Tensor b) {
+        Tensor x = Ops.to(a, DType.F32);
+        Tensor y = Ops.to(b, DType.F32);
+        return x.eq(y).logical_or(x.isnan().logical_and(y.isnan()));
     }
 
     /// Logits of every position of one sequence, `[S, V]` in row-major order.

@@ -4,6 +4,8 @@ import dev.halftone.config.schema.KernelChoice;
 import dev.halftone.config.schema.QuantizerConfig;
 import dev.halftone.kernel.Kernels;
 import dev.halftone.qat.QuantizationPlan;
+import dev.halftone.qat.QuantizationPlan.Rule;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /// What a configuration says of quantization, as a plan.
@@ -11,12 +13,8 @@ final class Plans {
     private Plans() {}
 
     static QuantizationPlan of(QuantizerConfig quantizer, @Nullable KernelChoice kernels) {
-        return new QuantizationPlan(
-                quantizer.scheme(),
-                quantizer.include(),
-                quantizer.exclude(),
-                quantizer.gradientRule(),
-                kernels(kernels));
+        Rule rule = new Rule(quantizer.scheme(), quantizer.include(), quantizer.exclude(), quantizer.gradientRule());
+        return new QuantizationPlan(List.of(rule), kernels(kernels));
     }
 
     private static @Nullable Kernels kernels(@Nullable KernelChoice choice) {

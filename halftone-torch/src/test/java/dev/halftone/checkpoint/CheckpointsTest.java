@@ -100,13 +100,35 @@ class CheckpointsTest {
             assertThat(logits(loaded)).containsExactly(trained);
             QuantizedWeight before = (QuantizedWeight) model.head().weight();
             QuantizedWeight after = (QuantizedWeight) loaded.head().weight();
-            assertThat(Torch.longs(after.codes())).containsExactly(Torch.longs(before.codes()));
-            assertThat(Torch.floats(after.scale())).containsExactly(Torch.floats(before.scale()));
+            assertThat(Torch.longs(after.quantized().codes()))
+                    .containsExactly(Torch.longs(before.quantized().codes()));
+            assertThat(Torch.floats(after.quantized().scale()))
+                    .containsExactly(Torch.floats(before.quantized().scale()));
             assertThat(after.scheme()).isEqualTo(scheme);
             assertThat(loaded.namedModules().get("model.layers.0.mlp.up_proj"))
                     .isInstanceOfSatisfying(
                             Linear.class, l -> assertThat(l.inputTransform()).isNull());
         }
+    }
+
+    @Test
+    void layersOfSeveralSchemesShareAnArtifact() {
+        CausalLm model = Checkpoints.load(model(), DType.F32, Device.CPU);
+        Qat.prepare(
+                model,
+                QuantizationPlan.of(scheme(4, 32, true))
+                        .excluding("lm_head")
+                        .and(QuantizationPlan.of(scheme(8, 16, false)).including("*.down_proj")));
+        float[] trained = logits(model);
+        Qat.convert(model);
+        QuantizedFolders.save(dir.resolve("artifact"), model, model(), ONE_FILE);
+        CausalLm loaded = Checkpoints.load(dir.resolve("artifact"), DType.F32, Device.CPU);
+        assertThat(logits(loaded)).containsExactly(trained);
+        ObjectNode config = Json.readObject(dir.resolve("artifact/config.json"));
+        assertThat(config.at("/quantization_config/config_groups").size()).isEqualTo(2);
+        assertThat(config.at("/quantization_config/config_groups/group_1/targets/0")
+                        .asString())
+                .isEqualTo("model.layers.0.mlp.down_proj");
     }
 
     @Test
@@ -131,8 +153,8 @@ class CheckpointsTest {
         model.close();
         model.close();
         assertThat(table.master().isNull()).isTrue();
-        assertThat(head.codes().isNull()).isTrue();
-        assertThat(head.scale().isNull()).isTrue();
+        assertThat(head.quantized().codes().isNull()).isTrue();
+        assertThat(head.quantized().scale().isNull()).isTrue();
     }
 
     @Test
@@ -161,12 +183,12 @@ class CheckpointsTest {
         QuantizedFolders.save(dir.resolve("artifact"), model, model(), ONE_FILE);
         Path config = dir.resolve("artifact/config.json");
         ObjectNode good = Json.readObject(config);
-        refused(good, "/halftone/scheme", s -> s.put("type", "fp4"), "does not know the scheme");
-        refused(good, "/halftone/scheme", s -> s.put("weight_bits", 3), "weight_packed' is I32");
-        refused(good, "/halftone/scheme", s -> s.put("weight_bits", 30), "int30 is not supported");
-        refused(good, "/halftone/scheme", s -> s.put("group_size", 16), "weight_scale' is F32");
-        refused(good, "/halftone/scheme", s -> s.put("group_size", 7), "weight_scale' is F32");
-        refused(good, "/halftone/scheme", s -> s.put("numerics", "mine"), "does not know the numerics");
+        refused(good, "/halftone/schemes/0", s -> s.put("type", "fp4"), "does not know the scheme");
+        refused(good, "/halftone/schemes/0", s -> s.put("weight_bits", 3), "weight_packed' is I32");
+        refused(good, "/halftone/schemes/0", s -> s.put("weight_bits", 30), "int30 is not supported");
+        refused(good, "/halftone/schemes/0", s -> s.put("group_size", 16), "weight_scale' is F32");
+        refused(good, "/halftone/schemes/0", s -> s.put("group_size", 7), "groups of 7 do not divide");
+        refused(good, "/halftone/schemes/0", s -> s.put("numerics", "mine"), "does not know the numerics");
         refused(good, "/halftone", s -> s.put("weight_dtype", "bfloat16"), "weight_scale' is F32");
         refused(good, "/halftone", s -> s.put("weight_dtype", "int8"), "weight_dtype");
         refused(good, "", s -> s.put("hidden_size", 128), "asks for");

@@ -25,15 +25,10 @@ class IntxKernelBench {
         IntxScheme scheme = new IntxScheme(4, new Granularity.PerGroup(32), true, Numerics.TORCHAO);
         for (DType dtype : new DType[] {DType.BF16, DType.F32}) {
             try (Scope _ = Scope.open()) {
-                time(
-                        "weight 1536x576 int4 g32 " + dtype,
-                        random(1536, 576, dtype),
-                        32,
-                        IntxGrid.weights(scheme, dtype));
+                time("weight 1536x576 int4 g32 " + dtype, random(1536, 576, dtype), IntxGrid.weights(scheme, dtype));
                 time(
                         "activation 512x576 int8 per token " + dtype,
                         random(512, 576, dtype),
-                        576,
                         IntxGrid.activations(Numerics.TORCHAO, dtype));
             }
         }
@@ -46,19 +41,19 @@ class IntxKernelBench {
             Tensor x = random(512, 576, DType.BF16).requires_grad_(true);
             Tensor upstream = Ops.copy(x).detach();
             for (GradientRule rule : GradientRule.values()) {
-                double ms = best(() -> Ops.backward(
-                        StraightThrough.fakeQuantize(x, 576, grid, rule, Kernels.VECTOR.intx()), upstream));
+                double ms = best(
+                        () -> Ops.backward(StraightThrough.fakeQuantize(x, rule, Kernels.VECTOR.of(grid)), upstream));
                 System.out.printf("activation 512x576 BF16, forward and backward, %s: %.3f ms%n", rule, ms);
             }
         }
     }
 
-    private static void time(String what, Tensor x, int group, IntxGrid grid) {
+    private static void time(String what, Tensor x, IntxGrid grid) {
         Tensor out = Ops.copy(x);
         for (Kernels kernels : new Kernels[] {Kernels.VECTOR, Kernels.ATEN}) {
-            IntxKernel kernel = kernels.intx();
-            double forward = best(() -> kernel.fakeQuantize(x, out, group, grid));
-            double backward = best(() -> kernel.gradient(x, x, group, grid, GradientRule.CLOSED));
+            GridKernel kernel = kernels.of(grid);
+            double forward = best(() -> kernel.fakeQuantize(x, out));
+            double backward = best(() -> kernel.gradient(x, x, GradientRule.CLOSED));
             System.out.printf("%-40s %-6s fake quantize %.3f ms, gradient %.3f ms%n", what, kernels, forward, backward);
         }
     }

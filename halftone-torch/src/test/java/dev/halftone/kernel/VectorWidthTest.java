@@ -49,16 +49,24 @@ class VectorWidthTest {
         long hash = 0;
         Random random = new Random(5);
         for (IntxGrid grid : IntxInputs.grids()) {
+            IntxVectors vectors = new IntxVectors(grid);
             for (int group : new int[] {7, 32, 100}) {
                 int blocks = 24;
                 try (Arena arena = Arena.ofConfined()) {
-                    MemorySegment x =
+                    MemorySegment memory =
                             memory(arena, IntxInputs.values(random, blocks, group, grid.dtype()), grid.dtype());
-                    MemorySegment out = arena.allocate(x.byteSize());
-                    VectorBlocks.fakeQuantize(x, out, 0, blocks, group, grid);
-                    hash = hash(hash, out, grid.dtype());
-                    VectorBlocks.gradient(x, x, out, 0, blocks, group, grid, GradientRule.OPEN);
-                    hash = hash(hash, out, grid.dtype());
+                    float[] x = new float[blocks * group];
+                    float[] g = new float[blocks * group];
+                    Tiles.load(memory, 0, x, x.length, grid.dtype());
+                    Tiles.load(memory, 0, g, g.length, grid.dtype());
+                    for (int i = 0; i < x.length; i += group) {
+                        vectors.gradient(x, g, i, i + group, GradientRule.OPEN);
+                        vectors.fakeQuantize(x, i, i + group);
+                    }
+                    for (float[] values : new float[][] {x, g}) {
+                        Tiles.store(values, values.length, memory, 0, grid.dtype());
+                        hash = hash(hash, memory, grid.dtype());
+                    }
                 }
             }
         }

@@ -81,9 +81,11 @@ class QatTest {
             assertThat(Torch.floats(mixed.forward(x))).isEqualTo(prepared);
             QuantizedWeight a = (QuantizedWeight) plain.down.weight();
             QuantizedWeight b = (QuantizedWeight) mixed.down.weight();
-            assertThat(Torch.longs(b.codes())).isEqualTo(Torch.longs(a.codes()));
-            assertThat(Torch.dtype(b.scale())).isEqualTo(DType.F32);
-            assertThat(Torch.floats(b.scale())).isEqualTo(Torch.floats(a.scale()));
+            assertThat(Torch.longs(b.quantized().codes()))
+                    .isEqualTo(Torch.longs(a.quantized().codes()));
+            assertThat(Torch.dtype(b.quantized().scale())).isEqualTo(DType.F32);
+            assertThat(Torch.floats(b.quantized().scale()))
+                    .isEqualTo(Torch.floats(a.quantized().scale()));
             assertThat(Torch.dtype(b.value())).isEqualTo(DType.BF16);
         }
     }
@@ -150,6 +152,28 @@ class QatTest {
             Qat.convert(model);
             assertThat(Torch.floats(model.forward(x))).isEqualTo(changed);
             assertThat(Qat.activeShare(model)).isEqualTo(1);
+        }
+    }
+
+    @Test
+    void theLastRuleThatMatchesALayerIsItsOwn() {
+        try (Scope _ = Scope.open()) {
+            IntxScheme int8 = scheme(8, 0, true, Numerics.TORCHAO);
+            TinyMlp model = new TinyMlp(DType.F32);
+            List<QuantizedLayer> table = Qat.prepare(
+                    model,
+                    QuantizationPlan.of(INT4)
+                            .excluding("head")
+                            .and(QuantizationPlan.of(int8).including("*.down", "*.up")));
+            assertThat(table)
+                    .containsExactly(
+                            new QuantizedLayer("layers.0.gate", 96, 64, INT4),
+                            new QuantizedLayer("layers.0.up", 96, 64, int8),
+                            new QuantizedLayer("layers.0.down", 64, 96, int8));
+            assertThat(model.gate.inputTransform())
+                    .as("the same int8 activations")
+                    .isSameAs(model.up.inputTransform());
+            assertThat(Qat.convert(model)).isEqualTo(table);
         }
     }
 

@@ -12,28 +12,12 @@ import dev.halftone.torch.Scope;
 import dev.halftone.torch.Torch;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
 
 class QuantizedWeightTest {
     private static QuantizedWeight down(int bits, Granularity granularity) {
         TinyMlp model = new TinyMlp(DType.BF16);
         Qat.quantize(model, QuantizationPlan.of(new IntxScheme(bits, granularity, false, Numerics.TORCHAO)));
         return (QuantizedWeight) model.down.weight();
-    }
-
-    @ParameterizedTest
-    @ValueSource(ints = {1, 2, 3, 4, 5, 6, 7, 8})
-    void packedCodesAndScalesAreTheWeightAgain(int bits) {
-        try (Scope _ = Scope.open()) {
-            QuantizedWeight w = down(bits, new Granularity.PerGroup(32));
-            Tensor packed = w.packed();
-            assertThat(Torch.shape(packed)).containsExactly(64, 96 * bits / 32);
-            Tensor codes = QuantizedWeight.unpack(packed, 96, bits);
-            QuantizedWeight again = new QuantizedWeight(w.scheme(), w.dtype(), DType.BF16, codes, w.scale());
-            assertThat(Torch.floats(again.value())).isEqualTo(Torch.floats(w.value()));
-            assertThat(w.bytes()).isEqualTo(64 * 96 * bits / 8 + 64 * 3 * 2);
-        }
     }
 
     @Test
@@ -55,11 +39,9 @@ class QuantizedWeightTest {
         try (Scope _ = Scope.open()) {
             QuantizedWeight w = down(4, new Granularity.PerGroup(32));
             IntxScheme axis = new IntxScheme(4, new Granularity.PerAxis(), false, Numerics.TORCHAO);
-            assertThatThrownBy(() -> new QuantizedWeight(axis, w.dtype(), w.dtype(), w.codes(), w.scale()))
+            assertThatThrownBy(() -> new QuantizedWeight(axis, w.dtype(), w.dtype(), w.quantized()))
                     .isInstanceOf(IllegalArgumentException.class);
-            assertThatThrownBy(() -> new QuantizedWeight(w.scheme(), DType.F32, DType.F32, w.codes(), w.scale()))
-                    .isInstanceOf(IllegalArgumentException.class);
-            assertThatThrownBy(() -> QuantizedWeight.unpack(w.packed(), 95, 8))
+            assertThatThrownBy(() -> new QuantizedWeight(w.scheme(), DType.F32, DType.F32, w.quantized()))
                     .isInstanceOf(IllegalArgumentException.class);
         }
     }

@@ -89,7 +89,11 @@ class QuantizeRecipeTest {
     void codesOfAnotherModelAreCounted() {
         CausalLm trained = quantized(4);
         CausalLm other = quantized(4);
-        ((QuantizedWeight) other.head().weight()).codes().select(0, 3).zero_();
+        ((QuantizedWeight) other.head().weight())
+                .quantized()
+                .codes()
+                .select(0, 3)
+                .zero_();
         var tokens = Tokens.of(1, 2, 3, 4);
         Certificate certificate = Certificate.of(Certificate.logits(trained, tokens), trained, other, tokens);
         assertThat(certificate.codes() - certificate.equalCodes()).isBetween(50L, 64L);

@@ -1,0 +1,95 @@
+package dev.halftone.kernel;
+
+import static jdk.incubator.vector.VectorOperators.I2S;
+import static jdk.incubator.vector.VectorOperators.LSHL;
+import static jdk.incubator.vector.VectorOperators.LSHR;
+import static jdk.incubator.vector.VectorOperators.ZERO_EXTEND_S2I;
+
+import dev.halftone.DType;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.ShortVector;
+import jdk.incubator.vector.VectorShape;
+import jdk.incubator.vector.VectorSpecies;
+
+/// Values between memory, in any float type, and float32 arrays that fit the first-level cache.
+final class Tiles {
+    static final VectorSpecies<Float> F = FloatVector.SPECIES_PREFERRED;
+    static final VectorSpecies<Integer> I = IntVector.SPECIES_PREFERRED;
+    static final int LANES = F.length();
+    private static final VectorSpecies<Short> S =
+            VectorSpecies.of(short.class, VectorShape.forBitSize(F.vectorBitSize() / 2));
+
+    private Tiles() {}
+
+    /// See [dev.halftone.quant.Rounding]; a NaN here has its lower bits clear, so that the addition cannot overflow
+    /// it.
+    static FloatVector round(FloatVector v, DType type) {
+        if (type == DType.F32) {
+            return v;
+        }
+        IntVector bits = v.reinterpretAsInts();
+        IntVector odd = bits.lanewise(LSHR, 16).and(1);
+        return bits.add(odd).add(0x7fff).and(0xffff0000).reinterpretAsFloats();
+    }
+
+    /// Reads `count` values from the value `first` on.
+    static void load(MemorySegment from, long first, float[] to, int count, DType type) {
+        switch (type) {
+            case F32 -> MemorySegment.copy(from, ValueLayout.JAVA_FLOAT_UNALIGNED, first * Float.BYTES, to, 0, count);
+            case BF16 -> {
+                int i = 0;
+                for (; i <= count - LANES; i += LANES) {
+                    ShortVector halves =
+                            ShortVector.fromMemorySegment(S, from, (first + i) * Short.BYTES, ByteOrder.nativeOrder());
+                    IntVector bits = (IntVector) halves.convertShape(ZERO_EXTEND_S2I, I, 0);
+                    bits.lanewise(LSHL, 16).reinterpretAsFloats().intoArray(to, i);
+                }
+                for (; i < count; i++) {
+                    to[i] = Float.intBitsToFloat(half(from, first + i) << 16);
+                }
+            }
+            case F16 -> {
+                for (int i = 0; i < count; i++) {
+                    to[i] = Float.float16ToFloat(half(from, first + i));
+                }
+            }
+            default -> throw new IllegalArgumentException("no kernel for " + type);
+        }
+    }
+
+    /// Writes `count` values; they are of that type already: nothing is rounded.
+    static void store(float[] from, int count, MemorySegment to, long first, DType type) {
+        switch (type) {
+            case F32 -> MemorySegment.copy(from, 0, to, ValueLayout.JAVA_FLOAT_UNALIGNED, first * Float.BYTES, count);
+            case BF16 -> {
+                int i = 0;
+                for (; i <= count - LANES; i += LANES) {
+                    IntVector bits = FloatVector.fromArray(F, from, i).reinterpretAsInts();
+                    ShortVector halves = (ShortVector) bits.lanewise(LSHR, 16).convertShape(I2S, S, 0);
+                    halves.intoMemorySegment(to, (first + i) * Short.BYTES, ByteOrder.nativeOrder());
+                }
+                for (; i < count; i++) {
+                    setHalf(to, first + i, (short) (Float.floatToRawIntBits(from[i]) >>> 16));
+                }
+            }
+            case F16 -> {
+                for (int i = 0; i < count; i++) {
+                    setHalf(to, first + i, Float.floatToFloat16(from[i]));
+                }
+            }
+            default -> throw new IllegalArgumentException("no kernel for " + type);
+        }
+    }
+
+    private static short half(MemorySegment segment, long index) {
+        return segment.get(ValueLayout.JAVA_SHORT_UNALIGNED, index * Short.BYTES);
+    }
+
+    private static void setHalf(MemorySegment segment, long index, short value) {
+        segment.set(ValueLayout.JAVA_SHORT_UNALIGNED, index * Short.BYTES, value);
+    }
+}

@@ -1,0 +1,100 @@
+package dev.halftone.kernel;
+
+import dev.halftone.InputException;
+import dev.halftone.quant.GradientRule;
+import dev.halftone.quant.Grid;
+import dev.halftone.torch.Scope;
+import dev.halftone.torch.Torch;
+import java.lang.foreign.MemorySegment;
+import java.lang.ref.Reference;
+import java.util.function.Function;
+import org.bytedeco.pytorch.Tensor;
+
+/// [VectorBlocks] over the memory of CPU tensors, on as many threads as libtorch uses.
+///
+/// Blocks are worked on in tiles that fit the first-level cache: a tile is read into float32, its blocks are mapped,
+/// and the tile is written back. Codes and scales, which `convert` needs once, come from the oracle.
+///
+/// @param blocks the arithmetic for a tensor; most grids need not look at it
+record VectorKernel(Grid grid, Function<Tensor, VectorBlocks> blocks) implements GridKernel {
+    /// Values in a tile: with the gradient's two arrays of them, 16 KB.
+    private static final int TILE = 2048;
+
+    @Override
+    public Quantized quantize(Tensor x) {
+        return new ReferenceKernel(grid).quantize(contiguous(x));
+    }
+
+    @Override
+    public Tensor dequantize(Quantized quantized) {
+        return Kernels.ATEN.of(grid).dequantize(quantized);
+    }
+
+    @Override
+    public void fakeQuantize(Tensor x, Tensor out) {
+        int group = GridKernel.group(x, grid);
+        try (Scope _ = Scope.open()) {
+            VectorBlocks math = blocks.apply(x);
+            MemorySegment from = Torch.memory(contiguous(x));
+            MemorySegment to = Torch.memory(out);
+            run(x, group, (first, last) -> {
+                int perTile = Math.max(1, TILE / group);
+                float[] tile = new float[perTile * group];
+                for (int b = first; b < last; b += perTile) {
+                    int count = Math.min(perTile, last - b) * group;
+                    Tiles.load(from, (long) b * group, tile, count, grid.dtype());
+                    for (int i = 0; i < count; i += group) {
+                        math.fakeQuantize(tile, i, i + group);
+                    }
+                    Tiles.store(tile, count, to, (long) b * group, grid.dtype());
+                }
+            });
+            Reference.reachabilityFence(x);
+            Reference.reachabilityFence(out);
+        }
+    }
+
+    @Override
+    public Tensor gradient(Tensor x, Tensor upstream, GradientRule rule) {
+        if (rule == GradientRule.IDENTITY) {
+            return upstream;
+        }
+        int group = GridKernel.group(x, grid);
+        try (Scope scope = Scope.open()) {
+            VectorBlocks math = blocks.apply(x);
+            Tensor out = Torch.empty(grid.dtype(), Torch.shape(x));
+            MemorySegment from = Torch.memory(contiguous(x));
+            MemorySegment gradient = Torch.memory(contiguous(upstream));
+            MemorySegment to = Torch.memory(out);
+            run(x, group, (first, last) -> {
+                int perTile = Math.max(1, TILE / group);
+                float[] tile = new float[perTile * group];
+                float[] g = new float[perTile * group];
+                for (int b = first; b < last; b += perTile) {
+                    int count = Math.min(perTile, last - b) * group;
+                    Tiles.load(from, (long) b * group, tile, count, grid.dtype());
+                    Tiles.load(gradient, (long) b * group, g, count, grid.dtype());
+                    for (int i = 0; i < count; i += group) {
+                        math.gradient(tile, g, i, i + group, rule);
+                    }
+                    Tiles.store(g, count, to, (long) b * group, grid.dtype());
+                }
+            });
+            Reference.reachabilityFence(x);
+            Reference.reachabilityFence(upstream);
+            return scope.keep(out);
+        }
+    }
+
+    /// Runs over all blocks of `x`.
+    static void run(Tensor x, int group, Parallel.Range work) {
+        Parallel.run(Math.toIntExact(x.numel() / group), group, work);
+    }
+
+    static Tensor contiguous(Tensor t) {
+        if (!t.is_cpu()) {
+            throw new InputException("kernels=vector works on CPU tensors only. Use kernels=aten on this device.");
+        }
+        return t.detach().contiguous();
+    }
+}
