@@ -28,15 +28,7 @@ import org.jspecify.annotations.Nullable;
 
 /// What Halftone computes from the inputs of the intN cases: role to tensor. N rows of a weight or table, K
 /// columns.
-final class IntxCases {
-    /// @param terms where values are sums: the sums of the magnitudes of their terms, 0 for a value that is none;
-    ///     null where none is
-    record Computed(Tensor value, @Nullable Tensor terms) {
-        static Computed exact(Tensor value) {
-            return new Computed(value, null);
-        }
-    }
-
+final class IntxCases implements CaseFamily {
     private static final String CONFIGS = "(?:Int8DynamicActivationIntxWeightConfig|IntxWeightOnlyConfig)";
     private static final Pattern WEIGHT =
             Pattern.compile("torchao (?:" + CONFIGS + " weight int[1-8]|8da4w legacy weight int4)");
@@ -61,8 +53,8 @@ final class IntxCases {
         this.rule = rule;
     }
 
-    /// Computes all roles of a case; empty if its scheme is not one of these.
-    Optional<Map<String, Computed>> compute(GoldenCase c) {
+    @Override
+    public Optional<Map<String, Computed>> compute(GoldenCase c) {
         String scheme = c.scheme();
         if (WEIGHT.matcher(scheme).matches()) {
             return Optional.of(weight(c));
@@ -71,7 +63,7 @@ final class IntxCases {
             return Optional.of(activation(c));
         }
         if (LINEAR.matcher(scheme).matches()) {
-            return Optional.of(new IntxLinearCase(c, linearScheme(c), kernels).compute(rule));
+            return Optional.of(new LinearCase(c, linearScheme(c), kernels).compute(rule));
         }
         if (EMBEDDING.matcher(scheme).matches()) {
             return Optional.of(embedding(c));

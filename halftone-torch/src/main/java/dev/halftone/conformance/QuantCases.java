@@ -26,12 +26,12 @@ public final class QuantCases {
     static final String INDEX = "index.json";
 
     private final Path index;
-    private final IntxCases intx;
+    private final List<CaseFamily> families;
     private final Map<String, SafetensorsFile> files = new LinkedHashMap<>();
 
-    private QuantCases(Path index, IntxCases intx) {
+    private QuantCases(Path index, List<CaseFamily> families) {
         this.index = index;
-        this.intx = intx;
+        this.families = families;
     }
 
     /// Runs all cases of a folder.
@@ -51,7 +51,7 @@ public final class QuantCases {
         if (!json.path("cases").isArray() || json.path("cases").isEmpty()) {
             throw new InputException("%s lists no cases. Generate it again.".formatted(index));
         }
-        QuantCases cases = new QuantCases(index, new IntxCases(kernels, rule));
+        QuantCases cases = new QuantCases(index, List.of(new IntxCases(kernels, rule)));
         try {
             List<CaseResult> results = new ArrayList<>();
             for (JsonNode c : json.path("cases")) {
@@ -68,7 +68,10 @@ public final class QuantCases {
         SafetensorsFile file = files.computeIfAbsent(json.path("file").asString(""), f -> open(name, f));
         GoldenCase golden = new GoldenCase(index, name, json, file);
         try (Scope _ = Scope.open()) {
-            Optional<Map<String, IntxCases.Computed>> computed = intx.compute(golden);
+            Optional<Map<String, Computed>> computed = families.stream()
+                    .map(family -> family.compute(golden))
+                    .flatMap(Optional::stream)
+                    .findFirst();
             return computed.isPresent()
                     ? compared(golden, computed.get())
                     : unsupported(name, golden.scheme() + " is not supported yet");
@@ -86,12 +89,12 @@ public final class QuantCases {
         return SafetensorsFile.open(index.resolveSibling(path));
     }
 
-    private static CaseResult compared(GoldenCase golden, Map<String, IntxCases.Computed> computed) {
+    private static CaseResult compared(GoldenCase golden, Map<String, Computed> computed) {
         List<String> differences = new ArrayList<>();
         double maxError = 0;
         int tensors = 0;
         for (String role : golden.roles()) {
-            IntxCases.Computed ours = computed.get(role);
+            Computed ours = computed.get(role);
             if (ours == null) {
                 if (!golden.inputs().contains(role)) {
                     return unsupported(golden.name(), "the role '%s' is not supported yet".formatted(role));

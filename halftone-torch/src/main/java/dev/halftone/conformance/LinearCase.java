@@ -1,7 +1,6 @@
 package dev.halftone.conformance;
 
 import dev.halftone.DType;
-import dev.halftone.conformance.IntxCases.Computed;
 import dev.halftone.kernel.Kernels;
 import dev.halftone.nn.ActivationTransform;
 import dev.halftone.nn.Linear;
@@ -12,7 +11,7 @@ import dev.halftone.qat.QuantizationPlan;
 import dev.halftone.qat.QuantizationPlan.Rule;
 import dev.halftone.qat.QuantizedWeight;
 import dev.halftone.quant.GradientRule;
-import dev.halftone.quant.IntxScheme;
+import dev.halftone.quant.QuantScheme;
 import dev.halftone.torch.Ops;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -24,7 +23,7 @@ import org.jspecify.annotations.Nullable;
 /// A linear layer that is prepared, trained one step, and converted: what a user's own model goes through.
 ///
 /// T tokens, N output features, K input features.
-final class IntxLinearCase {
+final class LinearCase {
     /// A model of one layer.
     private static final class OneLayer extends Module {
         private final Linear proj;
@@ -34,7 +33,7 @@ final class IntxLinearCase {
         }
     }
 
-    private final IntxScheme scheme;
+    private final QuantScheme scheme;
     private final @Nullable Kernels kernels;
     private final Tensor x_TK;
     private final Tensor w_NK;
@@ -42,7 +41,7 @@ final class IntxLinearCase {
     private final Tensor upstream_TN;
     private final Map<String, Computed> roles = new LinkedHashMap<>();
 
-    IntxLinearCase(GoldenCase c, IntxScheme scheme, @Nullable Kernels kernels) {
+    LinearCase(GoldenCase c, QuantScheme scheme, @Nullable Kernels kernels) {
         this.scheme = scheme;
         this.kernels = kernels;
         w_NK = c.matrix("w");
