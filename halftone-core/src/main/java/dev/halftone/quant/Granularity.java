@@ -1,6 +1,7 @@
 package dev.halftone.quant;
 
 import dev.halftone.InputException;
+import java.util.Arrays;
 
 /// Which weights of a matrix `[N, K]` share one scale.
 public sealed interface Granularity {
@@ -27,7 +28,15 @@ public sealed interface Granularity {
         }
     }
 
-    /// Reads what `toString` writes: a group size, or `channel`.
+    /// All weights: one scale, of the shape `[1, 1]`.
+    record PerTensor() implements Granularity {
+        @Override
+        public String toString() {
+            return "tensor";
+        }
+    }
+
+    /// Reads what `toString` writes of the first two: a group size, or `channel`.
     ///
     /// @throws InputException if it is neither
     static Granularity parse(String text) {
@@ -45,7 +54,18 @@ public sealed interface Granularity {
     default int groupSize(long columns) {
         return switch (this) {
             case PerGroup(int size) -> size;
-            case PerAxis() -> Math.toIntExact(columns);
+            case PerAxis(), PerTensor() -> Math.toIntExact(columns);
         };
+    }
+
+    /// The shape of the scales of a tensor of this shape, which consists of whole blocks.
+    default long[] scaleShape(long... shape) {
+        long[] scales = shape.clone();
+        if (this instanceof PerTensor) {
+            Arrays.fill(scales, 1);
+        } else {
+            scales[scales.length - 1] /= groupSize(shape[shape.length - 1]);
+        }
+        return scales;
     }
 }

@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
 ///
 /// A grid is data. [#oracle()] is its arithmetic, in plain Java; kernels compute the same bits faster. A closed
 /// family: the compiler names every place that a new grid has to fill.
-public sealed interface Grid permits IntxGrid {
+public sealed interface Grid permits IntxGrid, AmaxGrid, ChainedGrid {
     /// Type of the values.
     DType dtype();
 
@@ -28,7 +28,9 @@ public sealed interface Grid permits IntxGrid {
     @Nullable
     DType zeroPointDtype();
 
-    /// Whether all values of a tensor share something: its parts cannot be quantized one by one.
+    /// Whether scales are scaled by a number that all values of a tensor share ([Oracle.Codes#tensorScale]):
+    /// its parts cannot be quantized one by one. Nor can those of a tensor that has a single scale
+    /// ([Granularity.PerTensor]).
     default boolean wholeTensor() {
         return false;
     }

@@ -19,6 +19,13 @@ public record IntxScheme(int weightBits, Granularity granularity, boolean int8Ac
         if (weightBits < 1 || weightBits > 8) {
             throw new InputException("weight_dtype: int%d is not supported. Use int2 to int8.".formatted(weightBits));
         }
+        if (numerics != Numerics.TORCHAO && numerics != Numerics.TORCHAO_LEGACY) {
+            throw new InputException("numerics: intN has none of %s. Use %s or %s."
+                    .formatted(numerics.label(), Numerics.TORCHAO.label(), Numerics.TORCHAO_LEGACY.label()));
+        }
+        if (granularity instanceof Granularity.PerTensor) {
+            throw new InputException("groupsize: intN has no scale for a whole tensor. Use a number or `channel`.");
+        }
     }
 
     /// Smallest code: no narrow range, so int4 is [-8, 7].
@@ -53,7 +60,7 @@ public record IntxScheme(int weightBits, Granularity granularity, boolean int8Ac
     public String label() {
         String group = switch (granularity) {
             case Granularity.PerGroup(int size) -> "g" + size;
-            case Granularity.PerAxis() -> "channel";
+            case Granularity.PerAxis(), Granularity.PerTensor() -> granularity.toString();
         };
         String numericsSuffix = numerics == Numerics.TORCHAO ? "" : "@" + numerics.label();
         return (int8Activations ? "8da" + weightBits + "w" : "int" + weightBits + "wo") + "-" + group + numericsSuffix;

@@ -78,7 +78,7 @@ final class ArtifactSource implements ParameterSource {
             }
             int words = Int32Packing.wordsPerRow(columns, grid.codeBits());
             Tensor packed_NW = read(name + QuantizedFolders.PACKED, DType.I32, shape[0], words);
-            long[] scales = {shape[0], columns / group};
+            long[] scales = grid.granularity().scaleShape(shape);
             return new QuantizedWeight(
                     scheme,
                     weightDtype,

@@ -55,6 +55,7 @@ final class CompressedTensors {
             case Granularity.PerGroup(int size) ->
                 weights.put("strategy", "group").put("group_size", size);
             case Granularity.PerAxis() -> weights.put("strategy", "channel").putNull("group_size");
+            case Granularity.PerTensor() -> weights.put("strategy", "tensor").putNull("group_size");
         };
     }
 

@@ -42,11 +42,16 @@ final class LinearCase {
     private final Map<String, Computed> roles = new LinkedHashMap<>();
 
     LinearCase(GoldenCase c, QuantScheme scheme, @Nullable Kernels kernels) {
+        this(c, scheme, kernels, c.has("b") ? c.floats("b") : null);
+    }
+
+    /// @param bias_N in the dtype of the weight
+    LinearCase(GoldenCase c, QuantScheme scheme, @Nullable Kernels kernels, @Nullable Tensor bias_N) {
         this.scheme = scheme;
         this.kernels = kernels;
         w_NK = c.matrix("w");
         x_TK = c.matrix("x");
-        b_N = c.has("b") ? c.floats("b") : null;
+        b_N = bias_N;
         upstream_TN = c.matrix("upstream");
         if (x_TK.size(1) != w_NK.size(1)
                 || upstream_TN.size(0) != x_TK.size(0)
@@ -100,10 +105,10 @@ final class LinearCase {
         QuantizedWeight w = (QuantizedWeight) model.proj.weight();
         roles.put("y_convert", new Computed(model.proj.forward(x_TK), y.terms()));
         roles.put("w_dq", Computed.exact(w.value()));
-        for (String codes : List.of("convert_qdata", "convert_weight")) {
+        for (String codes : List.of("convert_qdata", "convert_weight", "w_codes")) {
             roles.put(codes, Computed.exact(w.quantized().codes()));
         }
-        for (String scale : List.of("convert_scale", "convert_scales")) {
+        for (String scale : List.of("convert_scale", "convert_scales", "w_scale")) {
             roles.put(scale, Computed.exact(w.quantized().scale()));
         }
         for (String zeros : List.of("convert_zero_point", "convert_zeros")) {

@@ -5,15 +5,18 @@ import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/// How far a value may lie from the golden one. The order in which a sum is added up is nobody's promise, so only
-/// values that are sums may differ at all; every other is exact.
+/// How far a value may lie from the golden one. The order in which a sum is added up is nobody's promise, so
+/// only values that are sums may differ at all; every other is exact.
 ///
-/// @param ofTerms share of the sum of the terms' magnitudes, for float32; 0 for units in the last place there too
+/// @param ofTerms share of the sum of the terms' magnitudes (or of what else stands in their place), for
+///     float32; 0 for units in the last place there too
 /// @param ulps units in the last place of the expected value
 record Tolerance(double ofTerms, int ulps) {
     static final Tolerance EXACT = new Tolerance(0, 0);
 
     private static final Pattern OF_TERMS = Pattern.compile("([0-9.]+e-?[0-9]+) ?\\* ?sum\\|terms\\|");
+    private static final Pattern OF_ROW =
+            Pattern.compile("\\brel ([0-9.]+e-?[0-9]+) of the row's max.*\\b([0-9]) ulp\\b");
     private static final Pattern ONE_ULP = Pattern.compile("\\b(1|one)( \\w+)? ulp\\b");
 
     /// Reads an entry of a case's `tolerance`; empty if it is of a kind that intN cases don't have.
@@ -24,6 +27,10 @@ record Tolerance(double ofTerms, int ulps) {
         Matcher ofTerms = OF_TERMS.matcher(text);
         if (ofTerms.find()) {
             return Optional.of(new Tolerance(Double.parseDouble(ofTerms.group(1)), 1));
+        }
+        Matcher ofRow = OF_ROW.matcher(text);
+        if (ofRow.find()) {
+            return Optional.of(new Tolerance(Double.parseDouble(ofRow.group(1)), Integer.parseInt(ofRow.group(2))));
         }
         return ONE_ULP.matcher(text).find() ? Optional.of(new Tolerance(0, 1)) : Optional.empty();
     }

@@ -7,11 +7,11 @@ import dev.halftone.torch.Torch;
 import java.util.Arrays;
 import org.bytedeco.pytorch.Tensor;
 
-/// Quantization of tensors to a [Grid]: the arithmetic of its [dev.halftone.quant.Oracle], bit for bit. Nothing here
-/// is recorded by autograd.
+/// Quantization of tensors to a [Grid]: the arithmetic of its [dev.halftone.quant.Oracle], bit for bit.
+/// Nothing here is recorded by autograd.
 ///
-/// A tensor `[…, K]` holds `K / group` blocks a row, each with its own scale; the grid's granularity says how many
-/// values a group has.
+/// A tensor `[…, K]` holds `K / group` blocks a row, each with its own scale; the grid's granularity says how
+/// many values a group has. Where a whole tensor shares one scale, its rows are the groups.
 public interface GridKernel {
     Grid grid();
 
@@ -63,8 +63,7 @@ public interface GridKernel {
     ///
     /// @throws IllegalArgumentException if `x` does not consist of such blocks of the grid's dtype
     static long[] scaleShape(Tensor x, Grid grid) {
-        long[] shape = Torch.shape(x);
-        shape[shape.length - 1] /= group(x, grid);
-        return shape;
+        group(x, grid);
+        return grid.granularity().scaleShape(Torch.shape(x));
     }
 }

@@ -1,6 +1,8 @@
 package dev.halftone.kernel;
 
 import dev.halftone.InputException;
+import dev.halftone.quant.AmaxGrid;
+import dev.halftone.quant.ChainedGrid;
 import dev.halftone.quant.Grid;
 import dev.halftone.quant.IntxGrid;
 import org.bytedeco.pytorch.Tensor;
@@ -56,18 +58,24 @@ public enum Kernels {
     private static GridKernel reference(Grid grid) {
         return switch (grid) {
             case IntxGrid g -> new ReferenceIntx(g);
+            case AmaxGrid g -> new ReferenceKernel(g);
+            case ChainedGrid g -> ChainedKernel.of(REFERENCE, g);
         };
     }
 
     private static GridKernel vector(Grid grid) {
         return switch (grid) {
             case IntxGrid g -> new VectorIntx(g);
+            case AmaxGrid g -> new VectorAmax(g);
+            case ChainedGrid g -> ChainedKernel.of(VECTOR, g);
         };
     }
 
     private static GridKernel aten(Grid grid) {
         return switch (grid) {
             case IntxGrid g -> new AtenIntx(g);
+            case AmaxGrid g -> new AtenAmax(g);
+            case ChainedGrid g -> ChainedKernel.of(ATEN, g);
         };
     }
 }

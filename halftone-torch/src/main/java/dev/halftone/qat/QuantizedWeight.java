@@ -44,8 +44,7 @@ public final class QuantizedWeight implements Weight {
 
     private void requireFit(Quantized q, Grid grid) {
         Tensor codes_NK = q.codes();
-        long group = grid.granularity().groupSize(codes_NK.size(1));
-        long[] scales = {codes_NK.size(0), codes_NK.size(1) / group};
+        long[] scales = grid.granularity().scaleShape(Torch.shape(codes_NK));
         if (Torch.dtype(codes_NK) != grid.codeDtype()
                 || Torch.dtype(q.scale()) != grid.scaleDtype()
                 || !Arrays.equals(Torch.shape(q.scale()), scales)

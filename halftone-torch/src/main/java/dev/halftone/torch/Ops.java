@@ -27,6 +27,11 @@ public final class Ops {
         return t.to(Torch.scalarType(dtype));
     }
 
+    /// The bits of `t` read as `dtype`, which is as wide.
+    public static Tensor bits(Tensor t, DType dtype) {
+        return t.view(Torch.scalarType(dtype));
+    }
+
     /// A contiguous copy; its backward is the identity.
     public static Tensor copy(Tensor t) {
         return t.clone(new MemoryFormatOptional(torch.MemoryFormat.Contiguous));

@@ -28,7 +28,7 @@ class QuantCasesTest {
 
     @ParameterizedTest
     @EnumSource(Kernels.class)
-    void everyIntNCaseIsComputedAsTorchaoDoes(Kernels kernels) {
+    void everyCaseIsComputedAsItsLibraryDoes(Kernels kernels) {
         ConformanceReport report = Conformance.run(Golden.path("quant"), kernels);
         assertThat(report.cases()).filteredOn(c -> c.status() == Status.DIFFERS).isEmpty();
         assertThat(report.cases())
