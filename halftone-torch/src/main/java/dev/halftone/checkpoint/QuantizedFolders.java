@@ -1,6 +1,7 @@
 package dev.halftone.checkpoint;
 
 import dev.halftone.DType;
+import dev.halftone.InputException;
 import dev.halftone.format.Json;
 import dev.halftone.format.hf.HfFolder;
 import dev.halftone.format.hf.HfWriter;
@@ -54,6 +55,37 @@ public final class QuantizedFolders {
     private static final String HEAD = "lm_head";
 
     private QuantizedFolders() {}
+
+    /// What an artifact says of itself.
+    ///
+    /// @param schemes of the quantized layers, by their paths
+    /// @param weightDtype type of the weights that were quantized, and of the arithmetic between codes and values
+    public record Contents(Map<String, QuantScheme> schemes, DType weightDtype) {}
+
+    /// Reads an artifact's configuration, none of its weights.
+    ///
+    /// @throws dev.halftone.InputException if the folder is no artifact, or one of a later version
+    public static Contents contents(Path dir) {
+        ObjectNode config = Json.readObject(dir.resolve("config.json"));
+        if (!config.has(OWN_KEY)) {
+            throw new InputException(
+                    "%s is no artifact of Halftone's: its config.json has no key `halftone`. Give the folder that `halftone run quantize` or `qat` wrote."
+                            .formatted(dir));
+        }
+        return contents(config, dir);
+    }
+
+    static Contents contents(JsonNode config, Path dir) {
+        JsonNode own = config.path(OWN_KEY);
+        String where = dir.resolve("config.json") + ", halftone";
+        DType weightDtype = DType.parse(own.path(WEIGHT_DTYPE).asString(""));
+        if (weightDtype != DType.F32 && weightDtype != DType.BF16) {
+            throw new InputException(
+                    "%s: weight_dtype %s is none that weights are trained in. Quantize the float model again."
+                            .formatted(where, weightDtype.torchName()));
+        }
+        return new Contents(SchemeJson.readLayers(own.path(SCHEMES), where), weightDtype);
+    }
 
     static boolean isArtifact(HfFolder folder) {
         return folder.config().has(OWN_KEY);
