@@ -102,6 +102,7 @@ public final class FinetuneRecipe implements AutoCloseable {
             var layers = Qat.prepare(model, Plans.of(config.quantizer(), config.kernels()));
             events.line("Prepared %d layers for %s"
                     .formatted(layers.size(), config.quantizer().scheme().label()));
+            events.aside(LayerTable.of(model, layers));
         }
         Map<String, Parameter> parameters = model.namedParameters();
         parameters.values().forEach(p -> p.setTrainable(true));

@@ -32,6 +32,7 @@ public final class QuantizeRecipe {
             List<QuantizedLayer> layers = Qat.prepare(model, Plans.of(config.quantizer(), config.kernels()));
             events.line("Quantizing %d layers to %s"
                     .formatted(layers.size(), config.quantizer().scheme().label()));
+            events.aside(LayerTable.of(model, layers));
             Certificate certificate = CertifiedArtifact.write(
                     config.outputDir(), model, config.checkpointDir(), config.dtype(), config.dtype(), device, events);
             events.line("Certified: " + certificate.summary());
