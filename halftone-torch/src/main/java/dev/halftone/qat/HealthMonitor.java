@@ -30,8 +30,9 @@ public final class HealthMonitor implements AutoCloseable {
     /// The health of each prepared layer, whether its fake quantization is switched on yet or not.
     public Map<String, LayerHealth> measure(Module model) {
         Map<String, LayerHealth> health = new LinkedHashMap<>();
-        Selection.linears(model).forEach((name, linear) -> {
-            if (linear.weight() instanceof Parameter p && p.transform() instanceof WeightFakeQuantizer q) {
+        Selection.layers(model).forEach((name, layer) -> {
+            WeightFakeQuantizer q = Qat.prepared(layer);
+            if (q != null && layer.weight() instanceof Parameter p) {
                 try (Scope _ = Scope.open();
                         NoGrad _ = NoGrad.open()) {
                     health.put(name, measure(name, sample(p.master().detach(), q), q));

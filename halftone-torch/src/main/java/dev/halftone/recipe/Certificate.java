@@ -5,7 +5,7 @@ import dev.halftone.format.Json;
 import dev.halftone.kernel.Quantized;
 import dev.halftone.model.CausalLm;
 import dev.halftone.model.Tokens;
-import dev.halftone.nn.Linear;
+import dev.halftone.nn.WeightedLayer;
 import dev.halftone.qat.QuantizedWeight;
 import dev.halftone.torch.NoGrad;
 import dev.halftone.torch.Ops;
@@ -105,11 +105,12 @@ public record Certificate(
         Set<String> schemes = new LinkedHashSet<>();
         var loadedModules = loaded.namedModules();
         for (var module : converted.namedModules().entrySet()) {
-            if (module.getValue() instanceof Linear linear && linear.weight() instanceof QuantizedWeight expected) {
+            if (module.getValue() instanceof WeightedLayer layer
+                    && layer.weight() instanceof QuantizedWeight expected) {
                 layers++;
                 codes += expected.quantized().codes().numel();
                 schemes.add(expected.scheme().label());
-                if (loadedModules.get(module.getKey()) instanceof Linear other
+                if (loadedModules.get(module.getKey()) instanceof WeightedLayer other
                         && other.weight() instanceof QuantizedWeight actual) {
                     equal += equalCodes(expected, actual);
                 }

@@ -2,6 +2,7 @@ package dev.halftone.recipe;
 
 import dev.halftone.nn.Linear;
 import dev.halftone.nn.Module;
+import dev.halftone.nn.WeightedLayer;
 import dev.halftone.qat.QuantizedLayer;
 import dev.halftone.quant.QuantScheme;
 import dev.halftone.recipe.Events.Table;
@@ -32,10 +33,10 @@ final class LayerTable {
         matched.forEach(layer -> schemes.put(layer.name(), layer.scheme()));
         Map<Kind, Integer> counts = new LinkedHashMap<>();
         model.namedModules().forEach((name, module) -> {
-            if (module instanceof Linear linear) {
+            if (module instanceof WeightedLayer layer && (module instanceof Linear || schemes.containsKey(name))) {
                 String kind = name.replaceAll("\\.\\d+\\.", ".*.");
                 counts.merge(
-                        new Kind(kind, linear.outFeatures(), linear.inFeatures(), schemes.get(name)), 1, Integer::sum);
+                        new Kind(kind, layer.outFeatures(), layer.inFeatures(), schemes.get(name)), 1, Integer::sum);
             }
         });
         List<List<String>> rows = new ArrayList<>();

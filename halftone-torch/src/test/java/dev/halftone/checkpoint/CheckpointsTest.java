@@ -11,10 +11,13 @@ import dev.halftone.format.hf.HfWriter;
 import dev.halftone.model.CausalLm;
 import dev.halftone.model.Models;
 import dev.halftone.model.Tokens;
+import dev.halftone.nn.Embedding;
 import dev.halftone.nn.Linear;
 import dev.halftone.nn.Parameter;
+import dev.halftone.nn.Targets;
 import dev.halftone.qat.Qat;
 import dev.halftone.qat.QuantizationPlan;
+import dev.halftone.qat.QuantizedLayer;
 import dev.halftone.qat.QuantizedWeight;
 import dev.halftone.quant.Granularity;
 import dev.halftone.quant.IntxScheme;
@@ -129,6 +132,58 @@ class CheckpointsTest {
         assertThat(config.at("/quantization_config/config_groups/group_1/targets/0")
                         .asString())
                 .isEqualTo("model.layers.0.mlp.down_proj");
+    }
+
+    @Test
+    void aTiedTableIsQuantizedOnceForBothOfItsUses() {
+        ObjectNode config = config().put("tie_word_embeddings", true);
+        Path original = dir.resolve("tied");
+        write(Models.initialise(config, 1, DType.F32, Device.CPU), config, original);
+        QuantizationPlan plan = QuantizationPlan.of(scheme(8, 32, false))
+                .including("*", "model.embed_tokens")
+                .excluding("lm_head");
+        for (DType compute : new DType[] {DType.F32, DType.BF16}) {
+            CausalLm model = Checkpoints.load(original, DType.F32, compute, Device.CPU);
+            float[] inFloat = logits(model);
+            assertThat(Qat.prepare(model, plan))
+                    .extracting(QuantizedLayer::name)
+                    .contains("model.embed_tokens", "lm_head");
+            float[] trained = logits(model);
+            assertThat(trained).isNotEqualTo(inFloat);
+            Qat.convert(model);
+            assertThat(logits(model)).containsExactly(trained);
+            Path artifact = dir.resolve("artifact" + compute);
+            QuantizedFolders.save(artifact, model, original, ONE_FILE);
+            assertThat(Json.readObject(artifact.resolve("config.json"))
+                            .get("tie_word_embeddings")
+                            .booleanValue())
+                    .isTrue();
+            CausalLm loaded = Checkpoints.load(artifact, DType.F32, compute, Device.CPU);
+            assertThat(logits(loaded)).containsExactly(trained);
+            assertThat(loaded.head().weight())
+                    .isSameAs(((Embedding) loaded.namedModules().get("model.embed_tokens")).weight());
+        }
+    }
+
+    @Test
+    void anEmbeddingOfItsOwnIsQuantizedWhereItsPathIsWrittenOut() {
+        CausalLm model = Checkpoints.load(model(), DType.F32, Device.CPU);
+        QuantizationPlan plan = QuantizationPlan.of(scheme(4, 32, true)).including("*", "model.embed_tokens");
+        assertThat(Qat.prepare(model, plan))
+                .extracting(QuantizedLayer::name)
+                .first()
+                .isEqualTo("model.embed_tokens");
+        Parameter table = model.namedParameters().get("model.embed_tokens.weight");
+        table.setTrainable(true);
+        model.lossAndBackward(Tokens.of(1, 2, 3, 4), Targets.shifted(1, 4, new int[] {1, 2, 3, 4}), 3);
+        assertThat(Torch.floats(table.gradient()))
+                .contains(0)
+                .isNotEqualTo(new float[Math.toIntExact(table.master().numel())]);
+        float[] trained = logits(model);
+        Qat.convert(model);
+        QuantizedFolders.save(dir.resolve("artifact"), model, model(), ONE_FILE);
+        assertThat(logits(Checkpoints.load(dir.resolve("artifact"), DType.F32, Device.CPU)))
+                .containsExactly(trained);
     }
 
     @Test
