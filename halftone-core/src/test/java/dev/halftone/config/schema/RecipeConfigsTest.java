@@ -184,7 +184,9 @@ class RecipeConfigsTest {
         assertThat(generate("prompt={user: {text: u}}").prompt()).isEqualTo(new PromptConfig(null, null, "u"));
         assertThat(generate("messages=[{role: user, content: hi}]").messages())
                 .containsExactly(new MessageConfig("user", "hi"));
-        assertThatThrownBy(() -> generate()).hasMessageContaining("prompt: give the model a prompt or messages");
+        assertThatThrownBy(() -> generate()).hasMessageContaining("prompt: there is nothing to answer");
+        assertThatThrownBy(() -> generate("prompt=x", "messages=[{role: user, content: y}]"))
+                .hasMessageContaining("messages: there is a prompt too");
         assertThatThrownBy(() -> generate("prompt={system: s}"))
                 .hasMessageContaining("prompt.user: a prompt is either");
         assertThatThrownBy(() -> generate("prompt={user: {text: u, image: i}}"))
