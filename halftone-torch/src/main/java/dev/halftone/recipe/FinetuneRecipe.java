@@ -101,7 +101,7 @@ public final class FinetuneRecipe implements AutoCloseable {
         if (config.quantizer() != null) {
             var layers = Qat.prepare(model, Plans.of(config.quantizer(), config.kernels()));
             events.line("Prepared %d layers for %s"
-                    .formatted(layers.size(), config.quantizer().scheme().label()));
+                    .formatted(layers.size(), config.quantizer().label()));
             events.aside(LayerTable.of(model, layers));
         }
         Map<String, Parameter> parameters = model.namedParameters();

@@ -10,6 +10,7 @@ import dev.halftone.quant.IntxScheme;
 import dev.halftone.quant.Numerics;
 import dev.halftone.quant.QuantScheme;
 import java.util.List;
+import java.util.stream.Collectors;
 
 /// What is quantized, and to what.
 @Foreign(
@@ -17,17 +18,50 @@ import java.util.List;
         why = "asymmetric int4 weights are not in this version",
         harmless = {"IntxWeightOnlyConfig", "Int8DynamicActivationIntxWeightConfig"})
 public sealed interface QuantizerConfig {
-    /// The numbers that the layers are quantized to.
-    QuantScheme scheme();
+    /// The quantizers that it consists of, in order: a layer gets the scheme of the last that means it.
+    List<OneScheme> parts();
 
-    /// Globs over module names: what is quantized, before [#exclude] is taken away.
-    List<String> include();
+    /// The schemes in short, for a line of progress.
+    default String label() {
+        return parts().stream().map(part -> part.scheme().label()).distinct().collect(Collectors.joining(" + "));
+    }
 
-    /// Globs over module names: what stays in float.
-    List<String> exclude();
+    /// A quantizer with one scheme for all its layers.
+    sealed interface OneScheme extends QuantizerConfig {
+        /// The numbers that the layers are quantized to.
+        QuantScheme scheme();
 
-    /// The gradient of values that quantization clamps.
-    GradientRule gradientRule();
+        /// Globs over module names: what is quantized, before [#exclude] is taken away.
+        List<String> include();
+
+        /// Globs over module names: what is left as it is.
+        List<String> exclude();
+
+        /// The gradient of values that quantization clamps.
+        GradientRule gradientRule();
+
+        @Override
+        default List<OneScheme> parts() {
+            return List.of(this);
+        }
+    }
+
+    /// torchao's `ComposableQATQuantizer`.
+    @Component(
+            value = "ComposableQATQuantizer",
+            doc = "several quantizers for different layers; where two mean the same layer, the later one wins")
+    record Composable(@Key("the quantizers, in order") List<QuantizerConfig> quantizers) implements QuantizerConfig {
+        public Composable {
+            if (quantizers.isEmpty()) {
+                throw new InputException("quantizers: the list is empty. Name at least one quantizer.");
+            }
+        }
+
+        @Override
+        public List<OneScheme> parts() {
+            return quantizers.stream().flatMap(q -> q.parts().stream()).toList();
+        }
+    }
 
     /// torchao's `Int8DynamicActivationIntxWeightConfig`.
     @Component(
@@ -62,7 +96,7 @@ public sealed interface QuantizerConfig {
                     value = "gradient of clamped weights: `closed` (torch before 2.14), `open` (since), `identity`",
                     otherwise = "closed")
             GradientRule gradientRule)
-            implements QuantizerConfig {
+            implements OneScheme {
         public Int8DynamicActivationIntxWeight {
             requireIncluded(include);
             new IntxScheme(weightDtype.bits(), groupsize, true, Numerics.TORCHAO);
@@ -101,7 +135,7 @@ public sealed interface QuantizerConfig {
                     value = "gradient of clamped weights: `closed` (torch before 2.14), `open` (since), `identity`",
                     otherwise = "closed")
             GradientRule gradientRule)
-            implements QuantizerConfig {
+            implements OneScheme {
         public IntxWeightOnly {
             requireIncluded(include);
             new IntxScheme(weightDtype.bits(), groupsize, false, Numerics.TORCHAO);
@@ -138,7 +172,7 @@ public sealed interface QuantizerConfig {
                     value = "gradient of clamped weights: `closed` (torch before 2.14), `open` (since), `identity`",
                     otherwise = "closed")
             GradientRule gradientRule)
-            implements QuantizerConfig {
+            implements OneScheme {
         public Int8DynActInt4Weight {
             requireIncluded(include);
             if (groupsize instanceof Granularity.PerAxis) {
@@ -150,6 +184,41 @@ public sealed interface QuantizerConfig {
         @Override
         public QuantScheme scheme() {
             return new IntxScheme(4, groupsize, true, Numerics.TORCHAO_LEGACY);
+        }
+    }
+
+    /// torchao's `Int4WeightOnlyEmbeddingQATQuantizer`.
+    @Component(
+            value = {"Int4WeightOnlyEmbeddingQATQuantizer", "Int4WeightOnlyEmbeddingQuantizer"},
+            doc = "int4 embedding tables, with float32 scales; a head that is tied to one is quantized with it")
+    @Foreign(
+            value = {"scale_precision", "zero_point_precision"},
+            why = "scales are float32, and zero points are 0",
+            harmless = {"float32", "torch.float32", "int32", "torch.int32"})
+    record Int4WeightOnlyEmbedding(
+            @Key(value = "how many neighbours along the width share a scale", otherwise = "256", also = "group_size")
+            Granularity groupsize,
+
+            @Key(value = "paths of embeddings", otherwise = "[model.embed_tokens]")
+            List<String> include,
+
+            @Key(
+                    value = "gradient of clamped weights: `closed` (torch before 2.14), `open` (since), `identity`",
+                    otherwise = "closed")
+            GradientRule gradientRule)
+            implements OneScheme {
+        public Int4WeightOnlyEmbedding {
+            requireIncluded(include);
+        }
+
+        @Override
+        public List<String> exclude() {
+            return List.of();
+        }
+
+        @Override
+        public QuantScheme scheme() {
+            return new IntxScheme(4, groupsize, false, Numerics.TORCHAO_LEGACY);
         }
     }
 

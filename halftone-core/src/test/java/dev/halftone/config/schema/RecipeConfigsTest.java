@@ -8,7 +8,6 @@ import dev.halftone.InputException;
 import dev.halftone.config.Config;
 import dev.halftone.quant.GradientRule;
 import dev.halftone.quant.Granularity;
-import dev.halftone.quant.IntxScheme;
 import dev.halftone.quant.Numerics;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -136,15 +135,15 @@ class RecipeConfigsTest {
     })
     void quantizersGiveSchemes(String component, String key, String label) {
         FinetuneConfig c = finetune("quantizer={_component_: " + component + "}", key);
-        assertThat(c.forQat().quantizer())
-                .satisfies(q -> assertThat(q.scheme().label()).isEqualTo(label));
+        assertThat(c.forQat().quantizer()).satisfies(q -> assertThat(q.label()).isEqualTo(label));
     }
 
     @Test
     void legacyNumericsComeFromTheLegacyNames() {
         FinetuneConfig c = finetune("quantizer={_component_: Int8DynActInt4WeightQuantizer}");
         assertThat(c.forQat().quantizer())
-                .satisfies(q -> assertThat(((IntxScheme) q.scheme()).numerics()).isEqualTo(Numerics.TORCHAO_LEGACY));
+                .satisfies(q ->
+                        assertThat(q.parts().getFirst().scheme().numerics()).isEqualTo(Numerics.TORCHAO_LEGACY));
     }
 
     private static EvalConfig eval(String... overrides) {
@@ -166,7 +165,7 @@ class RecipeConfigsTest {
                 "quantizer.groupsize=32");
         assertThat(c.dataFiles()).containsExactly(Path.of("a.txt"), Path.of("b.txt"));
         assertThat(c.dtype()).isEqualTo(DType.F32);
-        assertThat(c.quantizer()).satisfies(q -> assertThat(q.scheme().label()).startsWith("8da4w-g32"));
+        assertThat(c.quantizer()).satisfies(q -> assertThat(q.label()).startsWith("8da4w-g32"));
         assertThatThrownBy(() -> eval()).hasMessageContaining("data_files: perplexity needs texts");
         assertThatThrownBy(() -> eval("data_files=a", "tasks=[]")).hasMessageContaining("tasks: the list is empty");
     }
@@ -175,6 +174,29 @@ class RecipeConfigsTest {
         return Config.parse("generate.yaml", "checkpoint_dir: D\n", List.of(overrides))
                 .bind(GenerateConfig.class)
                 .value();
+    }
+
+    @Test
+    void severalQuantizersComposeInTheirOrder() {
+        QuantizerConfig quantizer = Config.parse("test", """
+                        output_dir: out
+                        checkpoint_dir: model
+                        quantizer:
+                          _component_: torchao.quantization.qat.ComposableQATQuantizer
+                          quantizers:
+                            - {_component_: Int8DynActInt4WeightQATQuantizer, groupsize: 32}
+                            - {_component_: IntxWeightOnlyConfig, weight_dtype: int8, include: ["*.down_proj"], exclude: []}
+                            - {_component_: Int4WeightOnlyEmbeddingQATQuantizer, group_size: 64}
+                        """, List.of())
+                .bind(QuantizeConfig.class)
+                .value()
+                .quantizer();
+        assertThat(quantizer.parts())
+                .extracting(part -> part.scheme().label())
+                .containsExactly("8da4w-g32@torchao-legacy", "int8wo-channel", "int4wo-g64@torchao-legacy");
+        assertThat(quantizer.parts().get(2).include()).containsExactly("model.embed_tokens");
+        assertThat(quantizer.label())
+                .isEqualTo("8da4w-g32@torchao-legacy + int8wo-channel + int4wo-g64@torchao-legacy");
     }
 
     @Test
