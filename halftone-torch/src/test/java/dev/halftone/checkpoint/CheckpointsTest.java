@@ -202,6 +202,7 @@ class CheckpointsTest {
         refused(good, "/halftone/schemes/0", s -> s.put("group_size", 16), "weight_scale' is F32");
         refused(good, "/halftone/schemes/0", s -> s.put("group_size", 7), "groups of 7 do not divide");
         refused(good, "/halftone/schemes/0", s -> s.put("numerics", "mine"), "does not know the numerics");
+        refused(good, "/halftone/schemes/0", s -> s.put("numerics", "ggml"), "intN has none of ggml");
         refused(good, "/halftone", s -> s.put("weight_dtype", "bfloat16"), "weight_scale' is F32");
         refused(good, "/halftone", s -> s.put("weight_dtype", "int8"), "weight_dtype");
         refused(good, "", s -> s.put("hidden_size", 128), "asks for");
