@@ -8,7 +8,9 @@ public enum Numerics {
     /// torchao's `Int8DynActInt4WeightQATQuantizer`, which torchtune and NeMo Automodel use: scales chosen in
     /// the dtype of the input, then cast to float32, which carries the rest of the arithmetic; eps of
     /// activations 2^-23.
-    TORCHAO_LEGACY("torchao-legacy");
+    TORCHAO_LEGACY("torchao-legacy"),
+    /// llama.cpp's reference quantization of GGUF blocks, as gguf-py 0.19 computes it.
+    GGML("ggml");
 
     private final String label;
 

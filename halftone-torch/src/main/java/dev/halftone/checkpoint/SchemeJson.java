@@ -2,6 +2,8 @@ package dev.halftone.checkpoint;
 
 import dev.halftone.InputException;
 import dev.halftone.format.Json;
+import dev.halftone.quant.GgufLattice;
+import dev.halftone.quant.GgufScheme;
 import dev.halftone.quant.Granularity;
 import dev.halftone.quant.IntxScheme;
 import dev.halftone.quant.Numerics;
@@ -18,8 +20,10 @@ import tools.jackson.databind.node.ObjectNode;
 /// was trained.
 ///
 /// `{"type": "intx", "weight_bits": 4, "group_size": 32, "int8_activations": true, "numerics": "torchao"}`, with
-/// `"group_size": null` for a scale per output channel.
+/// `"group_size": null` for a scale per output channel; `{"type": "gguf", "lattice": "q4_0"}`.
 final class SchemeJson {
+    private static final String GGUF = "gguf";
+
     private SchemeJson() {}
 
     /// Schemes with the layers that have them: an array of schemes, each with `"layers": […]`.
@@ -59,12 +63,16 @@ final class SchemeJson {
                 }
                 yield json.put("int8_activations", activations).put("numerics", numerics.label());
             }
+            case GgufScheme gguf -> Json.object().put("type", GGUF).put("lattice", gguf.label());
         };
     }
 
     /// @param where the file and key in messages
     /// @throws InputException if it is not what [#write] writes, or a later version's
     static QuantScheme read(JsonNode json, String where) {
+        if (json.path("type").asString("").equals(GGUF)) {
+            return gguf(json.path("lattice").asString(""), where);
+        }
         if (!json.path("type").asString("").equals("intx")
                 || !json.path("weight_bits").isInt()
                 || !json.path("int8_activations").isBoolean()
@@ -80,6 +88,16 @@ final class SchemeJson {
                 granularity,
                 json.get("int8_activations").booleanValue(),
                 numerics(json.path("numerics").asString(""), where));
+    }
+
+    private static GgufScheme gguf(String label, String where) {
+        return Arrays.stream(GgufLattice.values())
+                .map(GgufScheme::new)
+                .filter(scheme -> scheme.label().equals(label))
+                .findFirst()
+                .orElseThrow(() -> new InputException(
+                        "%s: this version does not know the lattice '%s'. Quantize the float model again."
+                                .formatted(where, label)));
     }
 
     private static Numerics numerics(String label, String where) {

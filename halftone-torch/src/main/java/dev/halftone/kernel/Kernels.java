@@ -1,6 +1,7 @@
 package dev.halftone.kernel;
 
 import dev.halftone.InputException;
+import dev.halftone.quant.GgufGrid;
 import dev.halftone.quant.Grid;
 import dev.halftone.quant.IntxGrid;
 import org.bytedeco.pytorch.Tensor;
@@ -56,18 +57,21 @@ public enum Kernels {
     private static GridKernel reference(Grid grid) {
         return switch (grid) {
             case IntxGrid g -> new ReferenceIntx(g);
+            case GgufGrid g -> new ReferenceKernel(g);
         };
     }
 
     private static GridKernel vector(Grid grid) {
         return switch (grid) {
             case IntxGrid g -> new VectorIntx(g);
+            case GgufGrid g -> new VectorKernel(g, _ -> new GgufVectors(g));
         };
     }
 
     private static GridKernel aten(Grid grid) {
         return switch (grid) {
             case IntxGrid g -> new AtenIntx(g);
+            case GgufGrid g -> new AtenGguf(g);
         };
     }
 }

@@ -19,9 +19,12 @@ import dev.halftone.qat.Qat;
 import dev.halftone.qat.QuantizationPlan;
 import dev.halftone.qat.QuantizedLayer;
 import dev.halftone.qat.QuantizedWeight;
+import dev.halftone.quant.GgufLattice;
+import dev.halftone.quant.GgufScheme;
 import dev.halftone.quant.Granularity;
 import dev.halftone.quant.IntxScheme;
 import dev.halftone.quant.Numerics;
+import dev.halftone.quant.QuantScheme;
 import dev.halftone.torch.Device;
 import dev.halftone.torch.NoGrad;
 import dev.halftone.torch.Scope;
@@ -79,8 +82,13 @@ class CheckpointsTest {
         }
     }
 
-    static Stream<IntxScheme> schemes() {
+    static Stream<QuantScheme> schemes() {
         return Stream.of(
+                new GgufScheme(GgufLattice.Q4_0),
+                new GgufScheme(GgufLattice.Q4_1),
+                new GgufScheme(GgufLattice.Q5_0),
+                new GgufScheme(GgufLattice.Q8_0),
+                new GgufScheme(GgufLattice.MXFP4),
                 scheme(4, 32, true),
                 scheme(3, 32, false),
                 scheme(2, 16, false),
@@ -90,7 +98,7 @@ class CheckpointsTest {
 
     @ParameterizedTest
     @MethodSource("schemes")
-    void anArtifactComputesWhatTheConvertedModelComputes(IntxScheme scheme) {
+    void anArtifactComputesWhatTheConvertedModelComputes(QuantScheme scheme) {
         for (DType dtype : new DType[] {DType.F32, DType.BF16}) {
             CausalLm model = Checkpoints.load(model(), dtype, Device.CPU);
             QuantizationPlan plan = QuantizationPlan.of(scheme).excluding("model.layers.0.*");
@@ -239,11 +247,17 @@ class CheckpointsTest {
         Path config = dir.resolve("artifact/config.json");
         ObjectNode good = Json.readObject(config);
         refused(good, "/halftone/schemes/0", s -> s.put("type", "fp4"), "does not know the scheme");
+        refused(
+                good,
+                "/halftone/schemes/0",
+                s -> s.put("type", "gguf").put("lattice", "q9_9"),
+                "does not know the lattice");
         refused(good, "/halftone/schemes/0", s -> s.put("weight_bits", 3), "weight_packed' is I32");
         refused(good, "/halftone/schemes/0", s -> s.put("weight_bits", 30), "int30 is not supported");
         refused(good, "/halftone/schemes/0", s -> s.put("group_size", 16), "weight_scale' is F32");
         refused(good, "/halftone/schemes/0", s -> s.put("group_size", 7), "groups of 7 do not divide");
         refused(good, "/halftone/schemes/0", s -> s.put("numerics", "mine"), "does not know the numerics");
+        refused(good, "/halftone/schemes/0", s -> s.put("numerics", "ggml"), "intN has none of ggml");
         refused(good, "/halftone", s -> s.put("weight_dtype", "bfloat16"), "weight_scale' is F32");
         refused(good, "/halftone", s -> s.put("weight_dtype", "int8"), "weight_dtype");
         refused(good, "", s -> s.put("hidden_size", 128), "asks for");

@@ -4,6 +4,8 @@ import dev.halftone.InputException;
 import dev.halftone.config.Component;
 import dev.halftone.config.Foreign;
 import dev.halftone.config.Key;
+import dev.halftone.quant.GgufLattice;
+import dev.halftone.quant.GgufScheme;
 import dev.halftone.quant.GradientRule;
 import dev.halftone.quant.Granularity;
 import dev.halftone.quant.IntxScheme;
@@ -219,6 +221,36 @@ public sealed interface QuantizerConfig {
         @Override
         public QuantScheme scheme() {
             return new IntxScheme(4, groupsize, false, Numerics.TORCHAO_LEGACY);
+        }
+    }
+
+    /// Weights as llama.cpp stores them.
+    @Component(value = "GGUFWeightOnlyConfig", doc = "weights in a block type of GGUF files, activations in float")
+    record GgufWeightOnly(
+            @Key("block type of the file that the model is to become")
+            GgufLattice type,
+
+            @Key(value = "globs over the names of linear layers: what is quantized", otherwise = "['*']")
+            List<String> include,
+
+            @Key(
+                    value = "globs over names: what of it stays in float; [] quantizes the head too",
+                    otherwise = "[lm_head]")
+            List<String> exclude,
+
+            @Key(
+                    value =
+                            "gradient of clamped weights: `identity` (passes), `closed` (0), `open` (0 on the bounds too)",
+                    otherwise = "identity")
+            GradientRule gradientRule)
+            implements OneScheme {
+        public GgufWeightOnly {
+            requireIncluded(include);
+        }
+
+        @Override
+        public QuantScheme scheme() {
+            return new GgufScheme(type);
         }
     }
 

@@ -132,6 +132,8 @@ class RecipeConfigsTest {
         "IntxWeightOnlyConfig, quantizer.groupsize=32, int8wo-g32",
         "Int8DynActInt4WeightQATQuantizer, quantizer.groupsize=32, 8da4w-g32@torchao-legacy",
         "Int8DynActInt4WeightQuantizer, quantizer.padding_allowed=False, 8da4w-g256@torchao-legacy",
+        "GGUFWeightOnlyConfig, quantizer.type=q4_0, q4_0",
+        "GGUFWeightOnlyConfig, quantizer.type=MXFP4, mxfp4",
     })
     void quantizersGiveSchemes(String component, String key, String label) {
         FinetuneConfig c = finetune("quantizer={_component_: " + component + "}", key);
