@@ -99,7 +99,8 @@ public final class FinetuneRecipe implements AutoCloseable {
         }
         model = model();
         if (config.quantizer() != null) {
-            var layers = Qat.prepare(model, Plans.of(config.quantizer(), config.kernels()));
+            var layers = Qat.prepare(
+                    model, Plans.of(config.quantizer(), config.kernels(), model, config.checkpointDir(), events));
             events.line("Prepared %d layers for %s"
                     .formatted(layers.size(), config.quantizer().label()));
             events.aside(LayerTable.of(model, layers));

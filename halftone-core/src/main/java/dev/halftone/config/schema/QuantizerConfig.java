@@ -12,7 +12,9 @@ import dev.halftone.quant.IntxScheme;
 import dev.halftone.quant.Numerics;
 import dev.halftone.quant.QuantScheme;
 import java.util.List;
+import java.util.OptionalDouble;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
 /// What is quantized, and to what.
 @Foreign(
@@ -41,6 +43,12 @@ public sealed interface QuantizerConfig {
 
         /// The gradient of values that quantization clamps.
         GradientRule gradientRule();
+
+        /// The average width, in bits, of weights whose widths are searched for layer by layer; empty where all have
+        /// that of [#scheme].
+        default OptionalDouble searchedBits() {
+            return OptionalDouble.empty();
+        }
 
         @Override
         default List<OneScheme> parts() {
@@ -97,11 +105,31 @@ public sealed interface QuantizerConfig {
             @Key(
                     value = "gradient of clamped weights: `closed` (torch before 2.14), `open` (since), `identity`",
                     otherwise = "closed")
-            GradientRule gradientRule)
+            GradientRule gradientRule,
+
+            @Key(
+                    value =
+                            "`auto` gives each layer a width of its own, int2 to int8, by how much the loss minds its error; null gives all weight_dtype",
+                    otherwise = "null")
+            @Nullable
+            MixedBits mixedBits,
+
+            @Key(
+                    value =
+                            "what those widths average, over all weights of the layers; null takes that of weight_dtype",
+                    otherwise = "null")
+            @Nullable
+            Double averageBits)
             implements OneScheme {
         public Int8DynamicActivationIntxWeight {
             requireIncluded(include);
+            requireMixed(mixedBits, averageBits);
             new IntxScheme(weightDtype.bits(), groupsize, true, Numerics.TORCHAO);
+        }
+
+        @Override
+        public OptionalDouble searchedBits() {
+            return searched(mixedBits, averageBits, weightDtype);
         }
 
         @Override
@@ -136,11 +164,31 @@ public sealed interface QuantizerConfig {
             @Key(
                     value = "gradient of clamped weights: `closed` (torch before 2.14), `open` (since), `identity`",
                     otherwise = "closed")
-            GradientRule gradientRule)
+            GradientRule gradientRule,
+
+            @Key(
+                    value =
+                            "`auto` gives each layer a width of its own, int2 to int8, by how much the loss minds its error; null gives all weight_dtype",
+                    otherwise = "null")
+            @Nullable
+            MixedBits mixedBits,
+
+            @Key(
+                    value =
+                            "what those widths average, over all weights of the layers; null takes that of weight_dtype",
+                    otherwise = "null")
+            @Nullable
+            Double averageBits)
             implements OneScheme {
         public IntxWeightOnly {
             requireIncluded(include);
+            requireMixed(mixedBits, averageBits);
             new IntxScheme(weightDtype.bits(), groupsize, false, Numerics.TORCHAO);
+        }
+
+        @Override
+        public OptionalDouble searchedBits() {
+            return searched(mixedBits, averageBits, weightDtype);
         }
 
         @Override
@@ -252,6 +300,23 @@ public sealed interface QuantizerConfig {
         public QuantScheme scheme() {
             return new GgufScheme(type);
         }
+    }
+
+    private static void requireMixed(@Nullable MixedBits mixedBits, @Nullable Double averageBits) {
+        if (mixedBits == null && averageBits != null) {
+            throw new InputException(
+                    "average_bits: the layers have one width, that of weight_dtype. Set mixed_bits=auto, or remove this key.");
+        }
+        Check.atLeast("average_bits", averageBits, 2);
+        Check.atMost("average_bits", averageBits == null ? 2 : averageBits, 8);
+    }
+
+    private static OptionalDouble searched(
+            @Nullable MixedBits mixedBits, @Nullable Double averageBits, IntN weightDtype) {
+        if (mixedBits == null) {
+            return OptionalDouble.empty();
+        }
+        return OptionalDouble.of(averageBits == null ? weightDtype.bits() : averageBits);
     }
 
     private static void requireIncluded(List<String> include) {

@@ -58,7 +58,9 @@ class RecipeConfigsTest {
                         new Granularity.PerGroup(32),
                         List.of("*"),
                         List.of("lm_head"),
-                        GradientRule.CLOSED));
+                        GradientRule.CLOSED,
+                        null,
+                        null));
         assertThat(c.dataset().dataFiles()).containsExactly(Path.of("corpus/train"));
         assertThat(c.clipGradNorm()).isEqualTo(1.0);
         assertThat(c.computeDtype()).isEqualTo(DType.BF16);
@@ -176,6 +178,29 @@ class RecipeConfigsTest {
         return Config.parse("generate.yaml", "checkpoint_dir: D\n", List.of(overrides))
                 .bind(GenerateConfig.class)
                 .value();
+    }
+
+    @Test
+    void searchedWidthsAverageThatOfTheWeightDtype() {
+        String intx = "quantizer={_component_: IntxWeightOnlyConfig, weight_dtype: int3, %s}";
+        assertThat(quantizer(intx.formatted("mixed_bits: auto")).searchedBits()).hasValue(3);
+        assertThat(quantizer(intx.formatted("mixed_bits: auto, average_bits: 3.5"))
+                        .searchedBits())
+                .hasValue(3.5);
+        assertThat(quantizer(intx.formatted("groupsize: 32")).searchedBits()).isEmpty();
+        assertThatThrownBy(() -> quantizer(intx.formatted("average_bits: 3.5")))
+                .hasMessageContaining("average_bits: the layers have one width");
+        assertThatThrownBy(() -> quantizer(intx.formatted("mixed_bits: auto, average_bits: 1.5")))
+                .hasMessageContaining("average_bits: 1.5 is too small");
+    }
+
+    private static QuantizerConfig.OneScheme quantizer(String override) {
+        return Config.parse("test", "output_dir: out\ncheckpoint_dir: model\n", List.of(override))
+                .bind(QuantizeConfig.class)
+                .value()
+                .quantizer()
+                .parts()
+                .getFirst();
     }
 
     @Test
