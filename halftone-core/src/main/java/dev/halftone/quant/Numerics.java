@@ -2,13 +2,21 @@ package dev.halftone.quant;
 
 /// Whose arithmetic a scheme follows: the deployment that its numbers are equal to, bit for bit.
 public enum Numerics {
-    /// torchao 0.18, `IntxFakeQuantizer` and `IntxUnpackedToInt8Tensor`: scales in the dtype of the input, eps
-    /// its smallest normal number.
+    /// torchao 0.18. In intN: `IntxFakeQuantizer` and `IntxUnpackedToInt8Tensor`, with scales in the dtype of the
+    /// input, eps its smallest normal number.
     TORCHAO("torchao"),
     /// torchao's `Int8DynActInt4WeightQATQuantizer`, which torchtune and NeMo Automodel use: scales chosen in
     /// the dtype of the input, then cast to float32, which carries the rest of the arithmetic; eps of
     /// activations 2^-23.
-    TORCHAO_LEGACY("torchao-legacy");
+    TORCHAO_LEGACY("torchao-legacy"),
+    /// The OCP Microscaling Formats specification v1.0, where no library has the format.
+    OCP("ocp"),
+    /// What ModelOpt 0.47 stores in its files.
+    MODELOPT("modelopt"),
+    /// What ModelOpt 0.47 computes while it trains, where that differs from what it stores.
+    MODELOPT_TRAINING("modelopt-training"),
+    /// compressed-tensors 0.20, which llm-compressor writes with and vLLM reads.
+    COMPRESSED_TENSORS("compressed-tensors");
 
     private final String label;
 

@@ -3,6 +3,9 @@ package dev.halftone.kernel;
 import dev.halftone.InputException;
 import dev.halftone.quant.Grid;
 import dev.halftone.quant.IntxGrid;
+import dev.halftone.quant.MxGrid;
+import dev.halftone.quant.Nvfp4Grid;
+import dev.halftone.quant.Nvfp4Oracle;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
@@ -56,18 +59,25 @@ public enum Kernels {
     private static GridKernel reference(Grid grid) {
         return switch (grid) {
             case IntxGrid g -> new ReferenceIntx(g);
+            case MxGrid g -> new ReferenceKernel(g);
+            case Nvfp4Grid g -> new ReferenceKernel(g);
         };
     }
 
     private static GridKernel vector(Grid grid) {
         return switch (grid) {
             case IntxGrid g -> new VectorIntx(g);
+            case MxGrid g -> new VectorKernel(g, _ -> new MxVectors(g));
+            case Nvfp4Grid g ->
+                new VectorKernel(g, x -> new Nvfp4Vectors(g, Nvfp4Oracle.tensorScale(VectorKernel.amax(x), g)));
         };
     }
 
     private static GridKernel aten(Grid grid) {
         return switch (grid) {
             case IntxGrid g -> new AtenIntx(g);
+            case MxGrid g -> new AtenMx(g);
+            case Nvfp4Grid g -> new AtenNvfp4(g);
         };
     }
 }
