@@ -4,11 +4,16 @@ import dev.halftone.InputException;
 import dev.halftone.format.Json;
 import dev.halftone.quant.Granularity;
 import dev.halftone.quant.IntxScheme;
+import dev.halftone.quant.MxFormat;
+import dev.halftone.quant.MxScaleMode;
+import dev.halftone.quant.MxScheme;
 import dev.halftone.quant.Numerics;
+import dev.halftone.quant.Nvfp4Scheme;
 import dev.halftone.quant.QuantScheme;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ArrayNode;
@@ -18,8 +23,14 @@ import tools.jackson.databind.node.ObjectNode;
 /// was trained.
 ///
 /// `{"type": "intx", "weight_bits": 4, "group_size": 32, "int8_activations": true, "numerics": "torchao"}`, with
-/// `"group_size": null` for a scale per output channel.
+/// `"group_size": null` for a scale per output channel;
+/// `{"type": "mx", "weights": "mxfp4", "activations": "mxfp8_e4m3", "scaling_mode": "rceil", "numerics": "torchao"}`,
+/// with `"activations": null` for float; `{"type": "nvfp4", "activations": true, "tensor_scale": true, "numerics":
+/// "modelopt"}`.
 final class SchemeJson {
+    private static final String MX = "mx";
+    private static final String NVFP4 = "nvfp4";
+
     private SchemeJson() {}
 
     /// Schemes with the layers that have them: an array of schemes, each with `"layers": […]`.
@@ -59,12 +70,36 @@ final class SchemeJson {
                 }
                 yield json.put("int8_activations", activations).put("numerics", numerics.label());
             }
+            case MxScheme(MxFormat weights, MxFormat activations, MxScaleMode mode, Numerics numerics) ->
+                Json.object()
+                        .put("type", MX)
+                        .put("weights", weights.label())
+                        .put("activations", activations == null ? null : activations.label())
+                        .put("scaling_mode", name(mode))
+                        .put("numerics", numerics.label());
+            case Nvfp4Scheme(boolean activations, boolean tensorScale, Numerics numerics) ->
+                Json.object()
+                        .put("type", NVFP4)
+                        .put("activations", activations)
+                        .put("tensor_scale", tensorScale)
+                        .put("numerics", numerics.label());
         };
     }
 
     /// @param where the file and key in messages
     /// @throws InputException if it is not what [#write] writes, or a later version's
     static QuantScheme read(JsonNode json, String where) {
+        if (json.path("type").asString("").equals(MX)) {
+            return mx(json, where);
+        }
+        if (json.path("type").asString("").equals(NVFP4)
+                && json.path("activations").isBoolean()
+                && json.path("tensor_scale").isBoolean()) {
+            return new Nvfp4Scheme(
+                    json.get("activations").booleanValue(),
+                    json.get("tensor_scale").booleanValue(),
+                    numerics(json.path("numerics").asString(""), where));
+        }
         if (!json.path("type").asString("").equals("intx")
                 || !json.path("weight_bits").isInt()
                 || !json.path("int8_activations").isBoolean()
@@ -80,6 +115,34 @@ final class SchemeJson {
                 granularity,
                 json.get("int8_activations").booleanValue(),
                 numerics(json.path("numerics").asString(""), where));
+    }
+
+    private static MxScheme mx(JsonNode json, String where) {
+        JsonNode activations = json.path("activations");
+        return new MxScheme(
+                format(json.path("weights").asString(""), where),
+                activations.isNull() ? null : format(activations.asString(""), where),
+                Arrays.stream(MxScaleMode.values())
+                        .filter(m -> name(m).equals(json.path("scaling_mode").asString("")))
+                        .findFirst()
+                        .orElseThrow(() -> unknown("scaling_mode", json.path("scaling_mode"), where)),
+                numerics(json.path("numerics").asString(""), where));
+    }
+
+    private static MxFormat format(String label, String where) {
+        return Arrays.stream(MxFormat.values())
+                .filter(f -> f.label().equals(label))
+                .findFirst()
+                .orElseThrow(() -> unknown("MX format", label, where));
+    }
+
+    private static String name(MxScaleMode mode) {
+        return mode.name().toLowerCase(Locale.ROOT);
+    }
+
+    private static InputException unknown(String what, Object value, String where) {
+        return new InputException("%s: this version does not know the %s '%s'. Quantize the float model again."
+                .formatted(where, what, value));
     }
 
     private static Numerics numerics(String label, String where) {

@@ -5,7 +5,6 @@ import dev.halftone.quant.MiniFloat;
 import dev.halftone.torch.Ops;
 import dev.halftone.torch.Torch;
 import java.util.function.IntFunction;
-import org.bytedeco.pytorch.DoubleOptional;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 
@@ -21,7 +20,7 @@ final class AtenMiniFloat {
         Tensor exponents = Ops.view(magnitude, DType.I32)
                 .bitwise_and(new Scalar(EXPONENT))
                 .clamp_min(new Scalar((format.minExponent() + 127) << 23));
-        Tensor rounder = Ops.view(Ops.add(exponents, (23 - format.mantissaBits()) << 23), DType.F32);
+        Tensor rounder = Ops.view(exponents.add(new Scalar((23 - format.mantissaBits()) << 23)), DType.F32);
         return magnitude.add(rounder).sub_(rounder).copysign(v);
     }
 
@@ -29,16 +28,11 @@ final class AtenMiniFloat {
     ///
     /// @return U8
     static Tensor encode(Tensor rounded, MiniFloat format) {
-        Tensor v = rounded;
-        if (!format.hasNaN()) {
-            v = rounded.nan_to_num(new DoubleOptional(0), new DoubleOptional(), new DoubleOptional());
-        }
-        Tensor scaled = Ops.mul(v.abs(), Math.scalb(1f, format.bias() - 127));
-        Tensor magnitude = Ops.view(scaled, DType.I32)
-                .bitwise_right_shift(new Scalar(23 - format.mantissaBits()))
-                .bitwise_and(new Scalar((1 << (format.bits() - 1)) - 1));
-        Tensor sign = Ops.view(v, DType.I32).lt(new Scalar(0)).logical_and_(v.isnan().logical_not_());
-        return Ops.to(magnitude.add(Ops.mul(Ops.to(sign, DType.I32), 1 << (format.bits() - 1))), DType.U8);
+        Tensor nan = rounded.isnan();
+        Tensor scaled = Ops.mul(rounded.abs(), Math.scalb(1f, format.bias() - 127));
+        Tensor magnitude = Ops.view(scaled, DType.I32).bitwise_right_shift(new Scalar(23 - format.mantissaBits()));
+        Tensor sign = Ops.to(rounded.signbit(), DType.I32).mul(new Scalar(1 << (format.bits() - 1)));
+        return Ops.to(Ops.maskedFill(magnitude.add(sign), nan, format.hasNaN() ? 0x7f : 0), DType.U8);
     }
 
     /// The numbers that codes stand for, as float32.

@@ -48,8 +48,7 @@ record AtenMx(MxGrid grid) implements GridKernel {
             Tensor number_BG = format == null
                     ? Ops.to(codes_BG, DType.F32).div(number(codes_BG, 64))
                     : AtenMiniFloat.decode(codes_BG, format);
-            Tensor bytes_B1 =
-                    Ops.view(quantized.scale().contiguous(), DType.U8).view(-1, 1);
+            Tensor bytes_B1 = Ops.view(quantized.scale().contiguous(), DType.U8).view(-1, 1);
             return scope.keep(values(number_BG, bytes_B1).view(Torch.shape(quantized.codes())));
         }
     }
@@ -94,12 +93,13 @@ record AtenMx(MxGrid grid) implements GridKernel {
     private Tensor bytes(Tensor amax_B1) {
         MxFormat format = grid.format();
         Tensor bits_B1 = Ops.view(amax_B1, DType.I32);
+        // A whole number as a double would make the tensor one of floats.
+        Scalar emax = new Scalar(format.maxExponent());
         Tensor bytes_B1 = switch (grid.mode()) {
-            case FLOOR -> Ops.add(field(bits_B1), -format.maxExponent());
-            case CEIL ->
-                Ops.add(field(bits_B1), -format.maxExponent())
-                        .add(mantissa(bits_B1).gt(new Scalar(0)));
-            case EVEN -> Ops.add(field(Ops.add(bits_B1, MxOracle.evenAddend(format))), -format.maxExponent());
+            case FLOOR -> field(bits_B1).sub(emax);
+            case CEIL -> field(bits_B1).add(mantissa(bits_B1).gt(new Scalar(0))).sub(emax);
+            case EVEN ->
+                field(bits_B1.add(new Scalar(MxOracle.evenAddend(format)))).sub(emax);
             case RCEIL -> {
                 Tensor quotient_B1 = Ops.view(amax_B1.div(number(amax_B1, format.max())), DType.I32);
                 Tensor field_B1 = field(quotient_B1);
@@ -107,7 +107,8 @@ record AtenMx(MxGrid grid) implements GridKernel {
                 yield field_B1.add(Ops.to(mantissa(quotient_B1), DType.F32).gt(slack_B1));
             }
         };
-        return Ops.maskedFill(Ops.clamp(bytes_B1, 0, 254), amax_B1.isnan(), 255);
+        Tensor clamped_B1 = bytes_B1.clamp_min(new Scalar(0)).clamp_max(new Scalar(254));
+        return Ops.maskedFill(clamped_B1, amax_B1.isnan(), 255);
     }
 
     private static Tensor field(Tensor bits) {

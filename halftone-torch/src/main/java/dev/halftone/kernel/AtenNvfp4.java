@@ -80,8 +80,8 @@ record AtenNvfp4(Nvfp4Grid grid) implements GridKernel {
         if (grid.numerics() != Numerics.COMPRESSED_TENSORS) {
             return amax_1.div(range).clamp_min(new Scalar(Nvfp4Oracle.SMALLEST));
         }
-        Tensor inverse_1 = rounded(amax_1.clamp_min(new Scalar(grid.dtype().smallestNormal()))
-                .reciprocal());
+        Tensor inverse_1 = rounded(
+                amax_1.clamp_min(new Scalar(grid.dtype().smallestNormal())).reciprocal());
         Tensor g_1 = rounded(inverse_1.mul(range));
         return Ops.maskedFill(g_1, g_1.isfinite().logical_not(), 1);
     }

@@ -44,7 +44,8 @@ final class Tiles {
         IntVector largest = IntVector.zero(I);
         int i = from;
         for (; i <= to - LANES; i += LANES) {
-            largest = largest.max(FloatVector.fromArray(F, x, i).reinterpretAsInts().and(Integer.MAX_VALUE));
+            largest = largest.max(
+                    FloatVector.fromArray(F, x, i).reinterpretAsInts().and(Integer.MAX_VALUE));
         }
         int bits = largest.reduceLanes(MAX);
         for (; i < to; i++) {
