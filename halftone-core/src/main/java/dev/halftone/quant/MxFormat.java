@@ -1,5 +1,8 @@
 package dev.halftone.quant;
 
+import dev.halftone.InputException;
+import java.util.Arrays;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /// The elements of the OCP Microscaling Formats v1.0 (section 5.3): what a value of a block is stored as, beside the
@@ -22,6 +25,31 @@ public enum MxFormat {
     MxFormat(String label, @Nullable MiniFloat format) {
         this.label = label;
         this.format = format;
+    }
+
+    /// Reads a label, or torchao's name of the elements: `float4_e2m1fn_x2`, `fp6_e2m3`, `fp6_e3m2`,
+    /// `float8_e4m3fn`, `float8_e5m2`, also with `torch.` before it.
+    ///
+    /// @throws InputException if it is none
+    public static MxFormat parse(String text) {
+        String name = text.startsWith("torch.") ? text.substring("torch.".length()) : text;
+        return switch (name) {
+            case "float4_e2m1fn_x2" -> MXFP4;
+            case "fp6_e2m3" -> MXFP6_E2M3;
+            case "fp6_e3m2" -> MXFP6_E3M2;
+            case "float8_e4m3fn" -> MXFP8_E4M3;
+            case "float8_e5m2" -> MXFP8_E5M2;
+            default ->
+                Arrays.stream(values())
+                        .filter(f -> f.label.equals(name))
+                        .findFirst()
+                        .orElseThrow(() -> new InputException("'%s' is no MX format. Use one of %s."
+                                .formatted(
+                                        text,
+                                        Arrays.stream(values())
+                                                .map(MxFormat::label)
+                                                .collect(Collectors.joining(", ")))));
+        };
     }
 
     /// The name in configurations, reports and artifacts.

@@ -34,9 +34,14 @@ public record MxScheme(MxFormat weights, @Nullable MxFormat activations, MxScale
         }
     }
 
-    /// The scheme of formats that have numerics of their own: OCP for MXINT8, TORCHAO for all others.
+    /// The scheme in the numerics of its formats: OCP for MXINT8, TORCHAO for all others.
     public static MxScheme of(MxFormat weights, @Nullable MxFormat activations, MxScaleMode mode) {
-        return new MxScheme(weights, activations, mode, weights == MxFormat.MXINT8 ? Numerics.OCP : Numerics.TORCHAO);
+        return new MxScheme(weights, activations, mode, numerics(weights));
+    }
+
+    /// The numerics of a format where nothing else is said.
+    public static Numerics numerics(MxFormat format) {
+        return format == MxFormat.MXINT8 ? Numerics.OCP : Numerics.TORCHAO;
     }
 
     @Override

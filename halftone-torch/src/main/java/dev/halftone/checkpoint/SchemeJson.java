@@ -2,6 +2,8 @@ package dev.halftone.checkpoint;
 
 import dev.halftone.InputException;
 import dev.halftone.format.Json;
+import dev.halftone.quant.GgufLattice;
+import dev.halftone.quant.GgufScheme;
 import dev.halftone.quant.Granularity;
 import dev.halftone.quant.IntxScheme;
 import dev.halftone.quant.MxFormat;
@@ -15,6 +17,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.function.Function;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
@@ -23,11 +26,13 @@ import tools.jackson.databind.node.ObjectNode;
 /// was trained.
 ///
 /// `{"type": "intx", "weight_bits": 4, "group_size": 32, "int8_activations": true, "numerics": "torchao"}`, with
-/// `"group_size": null` for a scale per output channel;
+/// `"group_size": null` for a scale per output channel; `{"type": "gguf", "lattice": "q4_0"}`;
 /// `{"type": "mx", "weights": "mxfp4", "activations": "mxfp8_e4m3", "scaling_mode": "rceil", "numerics": "torchao"}`,
-/// with `"activations": null` for float; `{"type": "nvfp4", "activations": true, "tensor_scale": true, "numerics":
-/// "modelopt"}`.
+/// with `"activations": null` for float;
+/// `{"type": "nvfp4", "activations": true, "tensor_scale": true, "numerics": "modelopt"}`.
 final class SchemeJson {
+    private static final String INTX = "intx";
+    private static final String GGUF = "gguf";
     private static final String MX = "mx";
     private static final String NVFP4 = "nvfp4";
 
@@ -63,13 +68,14 @@ final class SchemeJson {
     static ObjectNode write(QuantScheme scheme) {
         return switch (scheme) {
             case IntxScheme(int bits, Granularity granularity, boolean activations, Numerics numerics) -> {
-                ObjectNode json = Json.object().put("type", "intx").put("weight_bits", bits);
+                ObjectNode json = Json.object().put("type", INTX).put("weight_bits", bits);
                 switch (granularity) {
                     case Granularity.PerGroup(int size) -> json.put("group_size", size);
                     case Granularity.PerAxis() -> json.putNull("group_size");
                 }
                 yield json.put("int8_activations", activations).put("numerics", numerics.label());
             }
+            case GgufScheme gguf -> Json.object().put("type", GGUF).put("lattice", gguf.label());
             case MxScheme(MxFormat weights, MxFormat activations, MxScaleMode mode, Numerics numerics) ->
                 Json.object()
                         .put("type", MX)
@@ -89,23 +95,22 @@ final class SchemeJson {
     /// @param where the file and key in messages
     /// @throws InputException if it is not what [#write] writes, or a later version's
     static QuantScheme read(JsonNode json, String where) {
-        if (json.path("type").asString("").equals(MX)) {
-            return mx(json, where);
-        }
-        if (json.path("type").asString("").equals(NVFP4)
-                && json.path("activations").isBoolean()
-                && json.path("tensor_scale").isBoolean()) {
-            return new Nvfp4Scheme(
-                    json.get("activations").booleanValue(),
-                    json.get("tensor_scale").booleanValue(),
-                    numerics(json.path("numerics").asString(""), where));
-        }
-        if (!json.path("type").asString("").equals("intx")
-                || !json.path("weight_bits").isInt()
+        return switch (json.path("type").asString("")) {
+            case INTX -> intx(json, where);
+            case GGUF ->
+                new GgufScheme(named(
+                        GgufLattice.values(), l -> new GgufScheme(l).label(), json.path("lattice"), "lattice", where));
+            case MX -> mx(json, where);
+            case NVFP4 -> nvfp4(json, where);
+            default -> throw unknown(json, where);
+        };
+    }
+
+    private static IntxScheme intx(JsonNode json, String where) {
+        if (!json.path("weight_bits").isInt()
                 || !json.path("int8_activations").isBoolean()
                 || !(json.path("group_size").isInt() || json.path("group_size").isNull())) {
-            throw new InputException("%s: this version does not know the scheme %s. Quantize the float model again."
-                    .formatted(where, json));
+            throw unknown(json, where);
         }
         Granularity granularity = json.get("group_size").isNull()
                 ? new Granularity.PerAxis()
@@ -114,43 +119,49 @@ final class SchemeJson {
                 json.get("weight_bits").intValue(),
                 granularity,
                 json.get("int8_activations").booleanValue(),
-                numerics(json.path("numerics").asString(""), where));
+                numerics(json, where));
     }
 
     private static MxScheme mx(JsonNode json, String where) {
         JsonNode activations = json.path("activations");
         return new MxScheme(
-                format(json.path("weights").asString(""), where),
-                activations.isNull() ? null : format(activations.asString(""), where),
-                Arrays.stream(MxScaleMode.values())
-                        .filter(m -> name(m).equals(json.path("scaling_mode").asString("")))
-                        .findFirst()
-                        .orElseThrow(() -> unknown("scaling_mode", json.path("scaling_mode"), where)),
-                numerics(json.path("numerics").asString(""), where));
+                format(json.path("weights"), where),
+                activations.isNull() ? null : format(activations, where),
+                named(MxScaleMode.values(), SchemeJson::name, json.path("scaling_mode"), "scaling_mode", where),
+                numerics(json, where));
     }
 
-    private static MxFormat format(String label, String where) {
-        return Arrays.stream(MxFormat.values())
-                .filter(f -> f.label().equals(label))
-                .findFirst()
-                .orElseThrow(() -> unknown("MX format", label, where));
+    private static Nvfp4Scheme nvfp4(JsonNode json, String where) {
+        if (!json.path("activations").isBoolean() || !json.path("tensor_scale").isBoolean()) {
+            throw unknown(json, where);
+        }
+        return new Nvfp4Scheme(
+                json.get("activations").booleanValue(), json.get("tensor_scale").booleanValue(), numerics(json, where));
+    }
+
+    private static MxFormat format(JsonNode json, String where) {
+        return named(MxFormat.values(), MxFormat::label, json, "format", where);
     }
 
     private static String name(MxScaleMode mode) {
         return mode.name().toLowerCase(Locale.ROOT);
     }
 
-    private static InputException unknown(String what, Object value, String where) {
-        return new InputException("%s: this version does not know the %s '%s'. Quantize the float model again."
-                .formatted(where, what, value));
+    private static Numerics numerics(JsonNode json, String where) {
+        return named(Numerics.values(), Numerics::label, json.path("numerics"), "numerics", where);
     }
 
-    private static Numerics numerics(String label, String where) {
-        return Arrays.stream(Numerics.values())
-                .filter(n -> n.label().equals(label))
+    private static <T> T named(T[] values, Function<T, String> name, JsonNode json, String what, String where) {
+        return Arrays.stream(values)
+                .filter(v -> name.apply(v).equals(json.asString("")))
                 .findFirst()
-                .orElseThrow(() -> new InputException(
-                        "%s: this version does not know the numerics '%s'. Quantize the float model again."
-                                .formatted(where, label)));
+                .orElseThrow(() ->
+                        new InputException("%s: this version does not know the %s '%s'. Quantize the float model again."
+                                .formatted(where, what, json.asString(""))));
+    }
+
+    private static InputException unknown(JsonNode scheme, String where) {
+        return new InputException("%s: this version does not know the scheme %s. Quantize the float model again."
+                .formatted(where, scheme));
     }
 }

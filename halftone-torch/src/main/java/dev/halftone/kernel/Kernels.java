@@ -1,6 +1,7 @@
 package dev.halftone.kernel;
 
 import dev.halftone.InputException;
+import dev.halftone.quant.GgufGrid;
 import dev.halftone.quant.Grid;
 import dev.halftone.quant.IntxGrid;
 import dev.halftone.quant.MxGrid;
@@ -59,6 +60,7 @@ public enum Kernels {
     private static GridKernel reference(Grid grid) {
         return switch (grid) {
             case IntxGrid g -> new ReferenceIntx(g);
+            case GgufGrid g -> new ReferenceKernel(g);
             case MxGrid g -> new ReferenceKernel(g);
             case Nvfp4Grid g -> new ReferenceKernel(g);
         };
@@ -67,6 +69,7 @@ public enum Kernels {
     private static GridKernel vector(Grid grid) {
         return switch (grid) {
             case IntxGrid g -> new VectorIntx(g);
+            case GgufGrid g -> new VectorKernel(g, _ -> new GgufVectors(g));
             case MxGrid g -> new VectorKernel(g, _ -> new MxVectors(g));
             case Nvfp4Grid g ->
                 new VectorKernel(g, x -> new Nvfp4Vectors(g, Nvfp4Oracle.tensorScale(VectorKernel.amax(x), g)));
@@ -76,6 +79,7 @@ public enum Kernels {
     private static GridKernel aten(Grid grid) {
         return switch (grid) {
             case IntxGrid g -> new AtenIntx(g);
+            case GgufGrid g -> new AtenGguf(g);
             case MxGrid g -> new AtenMx(g);
             case Nvfp4Grid g -> new AtenNvfp4(g);
         };

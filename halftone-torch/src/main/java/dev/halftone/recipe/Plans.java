@@ -5,7 +5,6 @@ import dev.halftone.config.schema.QuantizerConfig;
 import dev.halftone.kernel.Kernels;
 import dev.halftone.qat.QuantizationPlan;
 import dev.halftone.qat.QuantizationPlan.Rule;
-import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /// What a configuration says of quantization, as a plan.
@@ -13,8 +12,11 @@ final class Plans {
     private Plans() {}
 
     static QuantizationPlan of(QuantizerConfig quantizer, @Nullable KernelChoice kernels) {
-        Rule rule = new Rule(quantizer.scheme(), quantizer.include(), quantizer.exclude(), quantizer.gradientRule());
-        return new QuantizationPlan(List.of(rule), kernels(kernels));
+        return new QuantizationPlan(
+                quantizer.parts().stream()
+                        .map(q -> new Rule(q.scheme(), q.include(), q.exclude(), q.gradientRule()))
+                        .toList(),
+                kernels(kernels));
     }
 
     private static @Nullable Kernels kernels(@Nullable KernelChoice choice) {

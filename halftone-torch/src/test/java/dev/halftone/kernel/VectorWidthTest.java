@@ -3,6 +3,7 @@ package dev.halftone.kernel;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.halftone.DType;
+import dev.halftone.quant.GgufGrid;
 import dev.halftone.quant.GradientRule;
 import dev.halftone.quant.Grid;
 import dev.halftone.quant.IntxGrid;
@@ -54,6 +55,9 @@ class VectorWidthTest {
         Random random = new Random(5);
         for (IntxGrid grid : IntxInputs.grids()) {
             hash = hash(hash, random, grid, new IntxVectors(grid));
+        }
+        for (GgufGrid grid : GgufInputs.grids()) {
+            hash = hash(hash, random, grid, new GgufVectors(grid));
         }
         for (MxGrid grid : FloatBlockInputs.mx()) {
             hash = hash(hash, random, grid, new MxVectors(grid));

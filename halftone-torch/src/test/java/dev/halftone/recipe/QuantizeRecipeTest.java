@@ -11,6 +11,8 @@ import dev.halftone.config.Config;
 import dev.halftone.config.schema.FinetuneConfig;
 import dev.halftone.config.schema.QuantizeConfig;
 import dev.halftone.format.Json;
+import dev.halftone.format.safetensors.SafetensorsFile;
+import dev.halftone.format.safetensors.TensorInfo;
 import dev.halftone.model.CausalLm;
 import dev.halftone.model.Tokens;
 import dev.halftone.qat.Qat;
@@ -83,6 +85,33 @@ class QuantizeRecipeTest {
         assertThat(json.get("holds").booleanValue()).isFalse();
         assertThat(json.get("equal_codes")).isEqualTo(json.get("codes"));
         assertThat(json.get("sqnr_db").doubleValue()).isBetween(20.0, 60.0);
+    }
+
+    @Test
+    void anArtifactIsCertifiedAgainstItsCheckpointAndNoOther() throws IOException {
+        Path artifact = dir.resolve("artifact");
+        Recipes.quantize(config(TinyRun.golden("model"), "artifact", "fp32"), Events.NONE);
+        Certificate good = CertifyRecipe.run(artifact, TinyRun.golden("model"), Device.CPU, Events.NONE);
+        assertThat(good.holds()).isTrue();
+        assertThat(good.perplexity()).isEqualTo(good.artifactPerplexity()).isGreaterThan(1);
+
+        Path weights = artifact.resolve("model.safetensors");
+        byte[] bytes = Files.readAllBytes(weights);
+        try (SafetensorsFile file = SafetensorsFile.open(weights)) {
+            long data = bytes.length
+                    - file.tensors().values().stream()
+                            .mapToLong(TensorInfo::end)
+                            .max()
+                            .orElseThrow();
+            TensorInfo codes = file.info("model.layers.1.mlp.down_proj.weight_packed");
+            // The lowest bit of one 4-bit code.
+            bytes[Math.toIntExact(data + codes.begin() + 5)] ^= 0x10;
+        }
+        Files.write(weights, bytes);
+        Certificate corrupt = CertifyRecipe.run(artifact, TinyRun.golden("model"), Device.CPU, Events.NONE);
+        assertThat(corrupt.holds()).isFalse();
+        assertThat(corrupt.codes() - corrupt.equalCodes()).isOne();
+        assertThat(corrupt.json().get("holds").booleanValue()).isFalse();
     }
 
     @Test
