@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
 ///
 /// A grid is data. [#oracle()] is its arithmetic, in plain Java; kernels compute the same bits faster. A closed
 /// family: the compiler names every place that a new grid has to fill.
-public sealed interface Grid permits IntxGrid, GgufGrid {
+public sealed interface Grid permits IntxGrid, GgufGrid, MxGrid, Nvfp4Grid {
     /// Type of the values.
     DType dtype();
 
@@ -30,6 +30,12 @@ public sealed interface Grid permits IntxGrid, GgufGrid {
 
     /// Whether all values of a tensor share something: its parts cannot be quantized one by one.
     default boolean wholeTensor() {
+        return false;
+    }
+
+    /// Whether the library that the grid mirrors passes gradients by all clamps: every [GradientRule] is then
+    /// IDENTITY.
+    default boolean passThrough() {
         return false;
     }
 

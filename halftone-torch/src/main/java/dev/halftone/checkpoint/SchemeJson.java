@@ -6,12 +6,18 @@ import dev.halftone.quant.GgufLattice;
 import dev.halftone.quant.GgufScheme;
 import dev.halftone.quant.Granularity;
 import dev.halftone.quant.IntxScheme;
+import dev.halftone.quant.MxFormat;
+import dev.halftone.quant.MxScaleMode;
+import dev.halftone.quant.MxScheme;
 import dev.halftone.quant.Numerics;
+import dev.halftone.quant.Nvfp4Scheme;
 import dev.halftone.quant.QuantScheme;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.function.Function;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
@@ -20,9 +26,15 @@ import tools.jackson.databind.node.ObjectNode;
 /// was trained.
 ///
 /// `{"type": "intx", "weight_bits": 4, "group_size": 32, "int8_activations": true, "numerics": "torchao"}`, with
-/// `"group_size": null` for a scale per output channel; `{"type": "gguf", "lattice": "q4_0"}`.
+/// `"group_size": null` for a scale per output channel; `{"type": "gguf", "lattice": "q4_0"}`;
+/// `{"type": "mx", "weights": "mxfp4", "activations": "mxfp8_e4m3", "scaling_mode": "rceil", "numerics": "torchao"}`,
+/// with `"activations": null` for float;
+/// `{"type": "nvfp4", "activations": true, "tensor_scale": true, "numerics": "modelopt"}`.
 final class SchemeJson {
+    private static final String INTX = "intx";
     private static final String GGUF = "gguf";
+    private static final String MX = "mx";
+    private static final String NVFP4 = "nvfp4";
 
     private SchemeJson() {}
 
@@ -56,7 +68,7 @@ final class SchemeJson {
     static ObjectNode write(QuantScheme scheme) {
         return switch (scheme) {
             case IntxScheme(int bits, Granularity granularity, boolean activations, Numerics numerics) -> {
-                ObjectNode json = Json.object().put("type", "intx").put("weight_bits", bits);
+                ObjectNode json = Json.object().put("type", INTX).put("weight_bits", bits);
                 switch (granularity) {
                     case Granularity.PerGroup(int size) -> json.put("group_size", size);
                     case Granularity.PerAxis() -> json.putNull("group_size");
@@ -64,21 +76,41 @@ final class SchemeJson {
                 yield json.put("int8_activations", activations).put("numerics", numerics.label());
             }
             case GgufScheme gguf -> Json.object().put("type", GGUF).put("lattice", gguf.label());
+            case MxScheme(MxFormat weights, MxFormat activations, MxScaleMode mode, Numerics numerics) ->
+                Json.object()
+                        .put("type", MX)
+                        .put("weights", weights.label())
+                        .put("activations", activations == null ? null : activations.label())
+                        .put("scaling_mode", name(mode))
+                        .put("numerics", numerics.label());
+            case Nvfp4Scheme(boolean activations, boolean tensorScale, Numerics numerics) ->
+                Json.object()
+                        .put("type", NVFP4)
+                        .put("activations", activations)
+                        .put("tensor_scale", tensorScale)
+                        .put("numerics", numerics.label());
         };
     }
 
     /// @param where the file and key in messages
     /// @throws InputException if it is not what [#write] writes, or a later version's
     static QuantScheme read(JsonNode json, String where) {
-        if (json.path("type").asString("").equals(GGUF)) {
-            return gguf(json.path("lattice").asString(""), where);
-        }
-        if (!json.path("type").asString("").equals("intx")
-                || !json.path("weight_bits").isInt()
+        return switch (json.path("type").asString("")) {
+            case INTX -> intx(json, where);
+            case GGUF ->
+                new GgufScheme(named(
+                        GgufLattice.values(), l -> new GgufScheme(l).label(), json.path("lattice"), "lattice", where));
+            case MX -> mx(json, where);
+            case NVFP4 -> nvfp4(json, where);
+            default -> throw unknown(json, where);
+        };
+    }
+
+    private static IntxScheme intx(JsonNode json, String where) {
+        if (!json.path("weight_bits").isInt()
                 || !json.path("int8_activations").isBoolean()
                 || !(json.path("group_size").isInt() || json.path("group_size").isNull())) {
-            throw new InputException("%s: this version does not know the scheme %s. Quantize the float model again."
-                    .formatted(where, json));
+            throw unknown(json, where);
         }
         Granularity granularity = json.get("group_size").isNull()
                 ? new Granularity.PerAxis()
@@ -87,25 +119,49 @@ final class SchemeJson {
                 json.get("weight_bits").intValue(),
                 granularity,
                 json.get("int8_activations").booleanValue(),
-                numerics(json.path("numerics").asString(""), where));
+                numerics(json, where));
     }
 
-    private static GgufScheme gguf(String label, String where) {
-        return Arrays.stream(GgufLattice.values())
-                .map(GgufScheme::new)
-                .filter(scheme -> scheme.label().equals(label))
-                .findFirst()
-                .orElseThrow(() -> new InputException(
-                        "%s: this version does not know the lattice '%s'. Quantize the float model again."
-                                .formatted(where, label)));
+    private static MxScheme mx(JsonNode json, String where) {
+        JsonNode activations = json.path("activations");
+        return new MxScheme(
+                format(json.path("weights"), where),
+                activations.isNull() ? null : format(activations, where),
+                named(MxScaleMode.values(), SchemeJson::name, json.path("scaling_mode"), "scaling_mode", where),
+                numerics(json, where));
     }
 
-    private static Numerics numerics(String label, String where) {
-        return Arrays.stream(Numerics.values())
-                .filter(n -> n.label().equals(label))
+    private static Nvfp4Scheme nvfp4(JsonNode json, String where) {
+        if (!json.path("activations").isBoolean() || !json.path("tensor_scale").isBoolean()) {
+            throw unknown(json, where);
+        }
+        return new Nvfp4Scheme(
+                json.get("activations").booleanValue(), json.get("tensor_scale").booleanValue(), numerics(json, where));
+    }
+
+    private static MxFormat format(JsonNode json, String where) {
+        return named(MxFormat.values(), MxFormat::label, json, "format", where);
+    }
+
+    private static String name(MxScaleMode mode) {
+        return mode.name().toLowerCase(Locale.ROOT);
+    }
+
+    private static Numerics numerics(JsonNode json, String where) {
+        return named(Numerics.values(), Numerics::label, json.path("numerics"), "numerics", where);
+    }
+
+    private static <T> T named(T[] values, Function<T, String> name, JsonNode json, String what, String where) {
+        return Arrays.stream(values)
+                .filter(v -> name.apply(v).equals(json.asString("")))
                 .findFirst()
-                .orElseThrow(() -> new InputException(
-                        "%s: this version does not know the numerics '%s'. Quantize the float model again."
-                                .formatted(where, label)));
+                .orElseThrow(() ->
+                        new InputException("%s: this version does not know the %s '%s'. Quantize the float model again."
+                                .formatted(where, what, json.asString(""))));
+    }
+
+    private static InputException unknown(JsonNode scheme, String where) {
+        return new InputException("%s: this version does not know the scheme %s. Quantize the float model again."
+                .formatted(where, scheme));
     }
 }

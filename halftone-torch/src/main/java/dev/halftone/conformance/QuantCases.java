@@ -51,7 +51,8 @@ public final class QuantCases {
         if (!json.path("cases").isArray() || json.path("cases").isEmpty()) {
             throw new InputException("%s lists no cases. Generate it again.".formatted(index));
         }
-        QuantCases cases = new QuantCases(index, List.of(new IntxCases(kernels, rule), new GgufCases(kernels)));
+        QuantCases cases = new QuantCases(
+                index, List.of(new IntxCases(kernels, rule), new GgufCases(kernels), new FloatBlockCases(kernels)));
         try {
             List<CaseResult> results = new ArrayList<>();
             for (JsonNode c : json.path("cases")) {

@@ -4,6 +4,9 @@ import dev.halftone.InputException;
 import dev.halftone.quant.GgufGrid;
 import dev.halftone.quant.Grid;
 import dev.halftone.quant.IntxGrid;
+import dev.halftone.quant.MxGrid;
+import dev.halftone.quant.Nvfp4Grid;
+import dev.halftone.quant.Nvfp4Oracle;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
@@ -58,6 +61,8 @@ public enum Kernels {
         return switch (grid) {
             case IntxGrid g -> new ReferenceIntx(g);
             case GgufGrid g -> new ReferenceKernel(g);
+            case MxGrid g -> new ReferenceKernel(g);
+            case Nvfp4Grid g -> new ReferenceKernel(g);
         };
     }
 
@@ -65,6 +70,9 @@ public enum Kernels {
         return switch (grid) {
             case IntxGrid g -> new VectorIntx(g);
             case GgufGrid g -> new VectorKernel(g, _ -> new GgufVectors(g));
+            case MxGrid g -> new VectorKernel(g, _ -> new MxVectors(g));
+            case Nvfp4Grid g ->
+                new VectorKernel(g, x -> new Nvfp4Vectors(g, Nvfp4Oracle.tensorScale(VectorKernel.amax(x), g)));
         };
     }
 
@@ -72,6 +80,8 @@ public enum Kernels {
         return switch (grid) {
             case IntxGrid g -> new AtenIntx(g);
             case GgufGrid g -> new AtenGguf(g);
+            case MxGrid g -> new AtenMx(g);
+            case Nvfp4Grid g -> new AtenNvfp4(g);
         };
     }
 }

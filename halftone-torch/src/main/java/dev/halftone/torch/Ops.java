@@ -27,6 +27,11 @@ public final class Ops {
         return t.to(Torch.scalarType(dtype));
     }
 
+    /// The same memory, read as another type of the same size.
+    public static Tensor view(Tensor t, DType dtype) {
+        return t.view(Torch.scalarType(dtype));
+    }
+
     /// A contiguous copy; its backward is the identity.
     public static Tensor copy(Tensor t) {
         return t.clone(new MemoryFormatOptional(torch.MemoryFormat.Contiguous));

@@ -23,7 +23,11 @@ import dev.halftone.quant.GgufLattice;
 import dev.halftone.quant.GgufScheme;
 import dev.halftone.quant.Granularity;
 import dev.halftone.quant.IntxScheme;
+import dev.halftone.quant.MxFormat;
+import dev.halftone.quant.MxScaleMode;
+import dev.halftone.quant.MxScheme;
 import dev.halftone.quant.Numerics;
+import dev.halftone.quant.Nvfp4Scheme;
 import dev.halftone.quant.QuantScheme;
 import dev.halftone.torch.Device;
 import dev.halftone.torch.NoGrad;
@@ -84,6 +88,15 @@ class CheckpointsTest {
 
     static Stream<QuantScheme> schemes() {
         return Stream.of(
+                new MxScheme(MxFormat.MXFP4, MxFormat.MXFP4, MxScaleMode.RCEIL, Numerics.TORCHAO),
+                new MxScheme(MxFormat.MXFP6_E3M2, MxFormat.MXFP8_E5M2, MxScaleMode.FLOOR, Numerics.TORCHAO),
+                new MxScheme(MxFormat.MXINT8, null, MxScaleMode.CEIL, Numerics.OCP),
+                new MxScheme(MxFormat.MXFP4, MxFormat.MXFP4, MxScaleMode.EVEN, Numerics.COMPRESSED_TENSORS),
+                new Nvfp4Scheme(true, true, Numerics.TORCHAO),
+                new Nvfp4Scheme(true, false, Numerics.TORCHAO),
+                new Nvfp4Scheme(true, true, Numerics.MODELOPT),
+                new Nvfp4Scheme(false, true, Numerics.MODELOPT_TRAINING),
+                new Nvfp4Scheme(true, true, Numerics.COMPRESSED_TENSORS),
                 new GgufScheme(GgufLattice.Q4_0),
                 new GgufScheme(GgufLattice.Q4_1),
                 new GgufScheme(GgufLattice.Q5_0),
@@ -252,6 +265,17 @@ class CheckpointsTest {
                 "/halftone/schemes/0",
                 s -> s.put("type", "gguf").put("lattice", "q9_9"),
                 "does not know the lattice");
+        refused(
+                good,
+                "/halftone/schemes/0",
+                s -> s.put("type", "mx").put("weights", "mxfp5"),
+                "does not know the format 'mxfp5'");
+        refused(
+                good,
+                "/halftone/schemes/0",
+                s -> s.put("type", "mx").put("weights", "mxfp4").putNull("activations"),
+                "does not know the scaling_mode");
+        refused(good, "/halftone/schemes/0", s -> s.put("type", "nvfp4"), "does not know the scheme");
         refused(good, "/halftone/schemes/0", s -> s.put("weight_bits", 3), "weight_packed' is I32");
         refused(good, "/halftone/schemes/0", s -> s.put("weight_bits", 30), "int30 is not supported");
         refused(good, "/halftone/schemes/0", s -> s.put("group_size", 16), "weight_scale' is F32");

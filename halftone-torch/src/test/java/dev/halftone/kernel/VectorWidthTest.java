@@ -7,6 +7,9 @@ import dev.halftone.quant.GgufGrid;
 import dev.halftone.quant.GradientRule;
 import dev.halftone.quant.Grid;
 import dev.halftone.quant.IntxGrid;
+import dev.halftone.quant.MxGrid;
+import dev.halftone.quant.Nvfp4Grid;
+import dev.halftone.quant.Nvfp4Oracle;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -55,6 +58,12 @@ class VectorWidthTest {
         }
         for (GgufGrid grid : GgufInputs.grids()) {
             hash = hash(hash, random, grid, new GgufVectors(grid));
+        }
+        for (MxGrid grid : FloatBlockInputs.mx()) {
+            hash = hash(hash, random, grid, new MxVectors(grid));
+        }
+        for (Nvfp4Grid grid : FloatBlockInputs.nvfp4()) {
+            hash = hash(hash, random, grid, new Nvfp4Vectors(grid, Nvfp4Oracle.tensorScale(3, grid)));
         }
         System.out.println(FloatVector.SPECIES_PREFERRED.vectorBitSize() + " " + Long.toHexString(hash));
     }

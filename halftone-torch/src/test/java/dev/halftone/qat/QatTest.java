@@ -13,7 +13,11 @@ import dev.halftone.quant.GgufScheme;
 import dev.halftone.quant.GradientRule;
 import dev.halftone.quant.Granularity;
 import dev.halftone.quant.IntxScheme;
+import dev.halftone.quant.MxFormat;
+import dev.halftone.quant.MxScaleMode;
+import dev.halftone.quant.MxScheme;
 import dev.halftone.quant.Numerics;
+import dev.halftone.quant.Nvfp4Scheme;
 import dev.halftone.quant.QuantScheme;
 import dev.halftone.torch.NoGrad;
 import dev.halftone.torch.Ops;
@@ -38,6 +42,15 @@ class QatTest {
 
     static Stream<QuantScheme> schemes() {
         return Stream.of(
+                new MxScheme(MxFormat.MXFP4, MxFormat.MXFP4, MxScaleMode.RCEIL, Numerics.TORCHAO),
+                new MxScheme(MxFormat.MXFP6_E3M2, MxFormat.MXFP8_E5M2, MxScaleMode.FLOOR, Numerics.TORCHAO),
+                new MxScheme(MxFormat.MXINT8, null, MxScaleMode.CEIL, Numerics.OCP),
+                new MxScheme(MxFormat.MXFP4, MxFormat.MXFP4, MxScaleMode.EVEN, Numerics.COMPRESSED_TENSORS),
+                new Nvfp4Scheme(true, true, Numerics.TORCHAO),
+                new Nvfp4Scheme(true, false, Numerics.TORCHAO),
+                new Nvfp4Scheme(true, true, Numerics.MODELOPT),
+                new Nvfp4Scheme(false, true, Numerics.MODELOPT_TRAINING),
+                new Nvfp4Scheme(true, true, Numerics.COMPRESSED_TENSORS),
                 new GgufScheme(GgufLattice.Q4_0),
                 new GgufScheme(GgufLattice.Q5_1),
                 new GgufScheme(GgufLattice.Q8_0),
@@ -95,6 +108,25 @@ class QatTest {
             assertThat(Torch.floats(b.quantized().scale()))
                     .isEqualTo(Torch.floats(a.quantized().scale()));
             assertThat(Torch.dtype(b.value())).isEqualTo(DType.BF16);
+        }
+    }
+
+    @Test
+    void mxAndNvfp4TrainTheirBiases() {
+        for (QuantScheme scheme : List.of(
+                MxScheme.of(MxFormat.MXFP4, MxFormat.MXFP4, MxScaleMode.RCEIL),
+                new Nvfp4Scheme(true, true, Numerics.TORCHAO))) {
+            try (Scope _ = Scope.open()) {
+                TinyMlp model = new TinyMlp(DType.F32);
+                model.namedParameters().values().forEach(p -> p.setTrainable(true));
+                Qat.prepare(model, QuantizationPlan.of(scheme));
+                model.forward(TinyMlp.input(5, DType.F32)).sum().backward();
+                model.namedParameters().forEach((name, p) -> {
+                    p.collectGradient();
+                    float[] gradient = Torch.floats(p.gradient());
+                    assertThat(gradient).as(name).isNotEqualTo(new float[gradient.length]);
+                });
+            }
         }
     }
 

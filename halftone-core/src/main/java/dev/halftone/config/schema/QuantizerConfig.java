@@ -9,9 +9,14 @@ import dev.halftone.quant.GgufScheme;
 import dev.halftone.quant.GradientRule;
 import dev.halftone.quant.Granularity;
 import dev.halftone.quant.IntxScheme;
+import dev.halftone.quant.MxFormat;
+import dev.halftone.quant.MxScaleMode;
+import dev.halftone.quant.MxScheme;
 import dev.halftone.quant.Numerics;
+import dev.halftone.quant.Nvfp4Scheme;
 import dev.halftone.quant.QuantScheme;
 import java.util.List;
+import java.util.Objects;
 import java.util.OptionalDouble;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -317,6 +322,185 @@ public sealed interface QuantizerConfig {
             return OptionalDouble.empty();
         }
         return OptionalDouble.of(averageBits == null ? weightDtype.bits() : averageBits);
+    }
+
+    /// torchao's `MXDynamicActivationMXWeightConfig`.
+    @Component(
+            value = "MXDynamicActivationMXWeightConfig",
+            doc = "weights and activations in microscaling (MX) formats, activations on the fly")
+    @Foreign(value = "block_size", why = "MX blocks have 32 values", harmless = "32")
+    @Foreign(value = "kernel_preference", why = "products run on the values that codes stand for, on any device")
+    record MxDynamicActivationMxWeight(
+            @Key(
+                    value = "mxfp4, mxfp6_e2m3, mxfp6_e3m2, mxfp8_e4m3, mxfp8_e5m2 or mxint8, or torch's name of it",
+                    otherwise = "mxfp8_e4m3")
+            MxFormat activationDtype,
+
+            @Key(value = "format of the weights, of the same kinds", otherwise = "mxfp8_e4m3")
+            MxFormat weightDtype,
+
+            @Key(
+                    value =
+                            "how 32 neighbours choose the power of two that they share: `floor`, `ceil`, `even`, `rceil`",
+                    otherwise = "rceil")
+            MxScaleMode scalingMode,
+
+            @Key(
+                    value =
+                            "whose arithmetic: `torchao`; `ocp` for mxint8; `compressed_tensors` for mxfp4 with `even`; null says which by the format",
+                    otherwise = "null")
+            @Nullable
+            Numerics numerics,
+
+            @Key(value = "globs over the names of linear layers: what is quantized", otherwise = "['*']")
+            List<String> include,
+
+            @Key(
+                    value = "globs over names: what of it stays in float; [] quantizes the head too",
+                    otherwise = "[lm_head]")
+            List<String> exclude)
+            implements OneScheme {
+        public MxDynamicActivationMxWeight {
+            requireIncluded(include);
+            numerics = numerics == null ? MxScheme.numerics(weightDtype) : numerics;
+            new MxScheme(weightDtype, activationDtype, scalingMode, numerics);
+        }
+
+        @Override
+        public QuantScheme scheme() {
+            return new MxScheme(weightDtype, activationDtype, scalingMode, Objects.requireNonNull(numerics));
+        }
+
+        /// No clamp stops it.
+        @Override
+        public GradientRule gradientRule() {
+            return GradientRule.IDENTITY;
+        }
+    }
+
+    /// MX weights under activations in float, which torchao does not have.
+    @Component(value = "MXWeightOnlyConfig", doc = "weights in a microscaling (MX) format, activations in float")
+    @Foreign(value = "block_size", why = "MX blocks have 32 values", harmless = "32")
+    record MxWeightOnly(
+            @Key(
+                    value = "mxfp4, mxfp6_e2m3, mxfp6_e3m2, mxfp8_e4m3, mxfp8_e5m2 or mxint8, or torch's name of it",
+                    otherwise = "mxfp8_e4m3")
+            MxFormat weightDtype,
+
+            @Key(
+                    value =
+                            "how 32 neighbours choose the power of two that they share: `floor`, `ceil`, `even`, `rceil`",
+                    otherwise = "rceil")
+            MxScaleMode scalingMode,
+
+            @Key(
+                    value =
+                            "whose arithmetic: `torchao`; `ocp` for mxint8; `compressed_tensors` for mxfp4 with `even`; null says which by the format",
+                    otherwise = "null")
+            @Nullable
+            Numerics numerics,
+
+            @Key(value = "globs over the names of linear layers: what is quantized", otherwise = "['*']")
+            List<String> include,
+
+            @Key(
+                    value = "globs over names: what of it stays in float; [] quantizes the head too",
+                    otherwise = "[lm_head]")
+            List<String> exclude)
+            implements OneScheme {
+        public MxWeightOnly {
+            requireIncluded(include);
+            numerics = numerics == null ? MxScheme.numerics(weightDtype) : numerics;
+            new MxScheme(weightDtype, null, scalingMode, numerics);
+        }
+
+        @Override
+        public QuantScheme scheme() {
+            return new MxScheme(weightDtype, null, scalingMode, Objects.requireNonNull(numerics));
+        }
+
+        /// No clamp stops it.
+        @Override
+        public GradientRule gradientRule() {
+            return GradientRule.IDENTITY;
+        }
+    }
+
+    /// torchao's `NVFP4DynamicActivationNVFP4WeightConfig`.
+    @Component(
+            value = "NVFP4DynamicActivationNVFP4WeightConfig",
+            doc = "weights and activations in NVFP4, activations on the fly")
+    @Foreign(value = "use_triton_kernel", why = "products run on the values that codes stand for, on any device")
+    record Nvfp4DynamicActivationNvfp4Weight(
+            @Key(value = "whether a tensor has a scale beside those of its blocks of 16", otherwise = "true")
+            boolean useDynamicPerTensorScale,
+
+            @Key(
+                    value =
+                            "whose arithmetic: `torchao`, `modelopt` (what it stores), `modelopt_training` (what it trains with), `compressed_tensors`",
+                    otherwise = "torchao")
+            Numerics numerics,
+
+            @Key(value = "globs over the names of linear layers: what is quantized", otherwise = "['*']")
+            List<String> include,
+
+            @Key(
+                    value = "globs over names: what of it stays in float; [] quantizes the head too",
+                    otherwise = "[lm_head]")
+            List<String> exclude)
+            implements OneScheme {
+        public Nvfp4DynamicActivationNvfp4Weight {
+            requireIncluded(include);
+            new Nvfp4Scheme(true, useDynamicPerTensorScale, numerics);
+        }
+
+        @Override
+        public QuantScheme scheme() {
+            return new Nvfp4Scheme(true, useDynamicPerTensorScale, numerics);
+        }
+
+        /// No clamp stops it.
+        @Override
+        public GradientRule gradientRule() {
+            return GradientRule.IDENTITY;
+        }
+    }
+
+    /// torchao's `NVFP4WeightOnlyConfig`.
+    @Component(value = "NVFP4WeightOnlyConfig", doc = "weights in NVFP4, activations in float")
+    record Nvfp4WeightOnly(
+            @Key(value = "whether a tensor has a scale beside those of its blocks of 16", otherwise = "true")
+            boolean useDynamicPerTensorScale,
+
+            @Key(
+                    value =
+                            "whose arithmetic: `torchao`, `modelopt` (what it stores), `modelopt_training` (what it trains with), `compressed_tensors`",
+                    otherwise = "torchao")
+            Numerics numerics,
+
+            @Key(value = "globs over the names of linear layers: what is quantized", otherwise = "['*']")
+            List<String> include,
+
+            @Key(
+                    value = "globs over names: what of it stays in float; [] quantizes the head too",
+                    otherwise = "[lm_head]")
+            List<String> exclude)
+            implements OneScheme {
+        public Nvfp4WeightOnly {
+            requireIncluded(include);
+            new Nvfp4Scheme(false, useDynamicPerTensorScale, numerics);
+        }
+
+        @Override
+        public QuantScheme scheme() {
+            return new Nvfp4Scheme(false, useDynamicPerTensorScale, numerics);
+        }
+
+        /// No clamp stops it.
+        @Override
+        public GradientRule gradientRule() {
+            return GradientRule.IDENTITY;
+        }
     }
 
     private static void requireIncluded(List<String> include) {

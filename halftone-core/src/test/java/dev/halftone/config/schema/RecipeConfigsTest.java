@@ -136,10 +136,33 @@ class RecipeConfigsTest {
         "Int8DynActInt4WeightQuantizer, quantizer.padding_allowed=False, 8da4w-g256@torchao-legacy",
         "GGUFWeightOnlyConfig, quantizer.type=q4_0, q4_0",
         "GGUFWeightOnlyConfig, quantizer.type=MXFP4, mxfp4",
+        "MXDynamicActivationMXWeightConfig, quantizer.block_size=32, mxfp8_e4m3-rceil",
+        "MXDynamicActivationMXWeightConfig, quantizer.weight_dtype=torch.float4_e2m1fn_x2, mxfp8_e4m3da-mxfp4w-rceil",
+        "MXWeightOnlyConfig, quantizer.scaling_mode=ScaleCalculationMode.EVEN, mxfp8_e4m3wo-even",
+        "MXWeightOnlyConfig, quantizer.weight_dtype=mxint8, mxint8wo-rceil",
+        "NVFP4DynamicActivationNVFP4WeightConfig, quantizer.use_triton_kernel=True, nvfp4",
+        "NVFP4DynamicActivationNVFP4WeightConfig, quantizer.numerics=modelopt, nvfp4@modelopt",
+        "NVFP4WeightOnlyConfig, quantizer.use_dynamic_per_tensor_scale=False, nvfp4wo-one_level",
+        "NVFP4WeightOnlyConfig, quantizer.numerics=modelopt-training, nvfp4wo@modelopt-training",
     })
     void quantizersGiveSchemes(String component, String key, String label) {
         FinetuneConfig c = finetune("quantizer={_component_: " + component + "}", key);
         assertThat(c.forQat().quantizer()).satisfies(q -> assertThat(q.label()).isEqualTo(label));
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "MXWeightOnlyConfig, quantizer.weight_dtype=int4, is no MX format. Use one of mxfp4",
+        "MXWeightOnlyConfig, quantizer.scaling_mode=round, quantizer.scaling_mode: there is no 'round'.",
+        "MXWeightOnlyConfig, quantizer.numerics=modelopt, weight_dtype: there is no mxfp8_e4m3",
+        "MXWeightOnlyConfig, quantizer.block_size=16, block_size",
+        "NVFP4WeightOnlyConfig, quantizer.numerics=nvidia, quantizer.numerics: nobody's are called 'nvidia'.",
+        "NVFP4WeightOnlyConfig, quantizer.numerics=ggml, numerics: there is no NVFP4 of ggml.",
+    })
+    void whatIsNoMxOrNvfp4IsRefused(String component, String key, String message) {
+        assertThatThrownBy(() -> finetune("quantizer={_component_: " + component + "}", key))
+                .isInstanceOf(InputException.class)
+                .hasMessageContaining(message);
     }
 
     @Test
