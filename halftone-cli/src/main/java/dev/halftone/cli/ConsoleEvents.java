@@ -40,6 +40,14 @@ final class ConsoleEvents implements Events {
     }
 
     @Override
+    public void aside(Table table) {
+        clear();
+        if (results) {
+            TextTable.print(console.err(), table.header(), table.rows());
+        }
+    }
+
+    @Override
     public void text(String piece) {
         clear();
         if (results) {

@@ -29,6 +29,7 @@ import picocli.CommandLine.ScopeType;
             InspectCommand.class,
             ImportCommand.class,
             RunCommand.class,
+            CertifyCommand.class,
             ConformanceCommand.class,
             QuickstartCommand.class,
         },

@@ -53,8 +53,7 @@ public record Quickstart(FinetuneConfig full, FinetuneConfig qat, List<Path> tex
 
         events.line("1/5  The float model");
         Perplexity baseFloat = evaluate(base, events);
-        events.line("2/5  The same after post-training quantization to %s"
-                .formatted(quantizer.scheme().label()));
+        events.line("2/5  The same after post-training quantization to %s".formatted(quantizer.label()));
         Path basePtq = quantize(base, dir.resolve("ptq"), quantizer, events);
         Perplexity basePtqPerplexity = evaluate(basePtq, events);
         events.line("3/5  Plain fine-tuning");

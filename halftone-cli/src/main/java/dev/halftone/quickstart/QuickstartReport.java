@@ -42,8 +42,7 @@ public final class QuickstartReport {
     ///
     /// @return the file
     public static Path write(Path dir, Quickstart quickstart, Outcome outcome) {
-        String scheme =
-                Objects.requireNonNull(quickstart.qat().quantizer()).scheme().label();
+        String scheme = Objects.requireNonNull(quickstart.qat().quantizer()).label();
         Path full = quickstart.full().outputDir().resolve("metrics.jsonl");
         Path qat = quickstart.qat().outputDir().resolve("metrics.jsonl");
         String html = HtmlReport.render(

@@ -2,6 +2,7 @@ package dev.halftone.report;
 
 import dev.halftone.report.Section.Chart;
 import dev.halftone.report.Section.Facts;
+import dev.halftone.report.Section.HeatMap;
 import dev.halftone.report.Section.Table;
 import java.util.List;
 
@@ -35,6 +36,7 @@ public final class HtmlReport {
             .line { stroke-width: 2; } .raw { stroke-width: 1; opacity: .28; }
             path.c0 { stroke: var(--c0); } path.c1 { stroke: var(--c1); } path.c2 { stroke: var(--c2); }
             path.c3 { stroke: var(--c3); } path.c4 { stroke: var(--c4); } path.c5 { stroke: var(--c5); }
+            .heat { fill: var(--c1); }
             .legend { font: 13px ui-sans-serif, system-ui, sans-serif; color: var(--soft); margin: .2rem 0 0; }
             .legend span { margin-right: 1.4rem; white-space: nowrap; }
             .legend i { display: inline-block; width: 1.1em; height: 3px; vertical-align: middle; margin-right: .45em; }
@@ -64,6 +66,7 @@ public final class HtmlReport {
                         case Facts f -> facts(f);
                         case Table t -> table(t);
                         case Chart c -> LinePlot.svg(c);
+                        case HeatMap h -> HeatPlot.svg(h);
                     });
         }
         s.append("<footer>").append(Html.escape(footer)).append("</footer>\n</html>\n");

@@ -32,6 +32,7 @@ public final class RunReport {
         chart(sections, "Gradient norm", "L2, before clipping", rows, MetricKeys.GRAD_NORM);
         chart(sections, "Learning rate", "rate", rows, MetricKeys.LR);
         chart(sections, "Speed", "tokens a second", rows, MetricKeys.TOKENS_PER_SECOND);
+        sections.addAll(LayerHealthSections.of(dir.resolve("health.jsonl")));
         sections.add(new Facts("Configuration", flat(run.path("config"))));
         sections.add(new Facts(
                 "Circumstances",

@@ -21,6 +21,12 @@ public sealed interface Section {
     /// A line plot of one or more series over the same x axis.
     record Chart(String title, String xLabel, String yLabel, List<Series> series) implements Section {}
 
+    /// Figures in a grid of coloured cells.
+    ///
+    /// @param values a row for each of `rows`, a cell for each of `columns`; NaN leaves a gap
+    record HeatMap(String title, String note, List<String> rows, List<String> columns, double[][] values)
+            implements Section {}
+
     /// One line of a plot.
     ///
     /// @param x ascending

@@ -34,7 +34,7 @@ record Schema<R extends Record>(
         List<Field> fields =
                 Arrays.stream(type.getRecordComponents()).map(Schema::field).toList();
         List<Foreign> foreign = new ArrayList<>(List.of(type.getAnnotationsByType(Foreign.class)));
-        for (Class<?> shared : type.getInterfaces()) {
+        for (Class<?> shared : kinds(type)) {
             foreign.addAll(List.of(shared.getAnnotationsByType(Foreign.class)));
         }
         Component component = type.getAnnotation(Component.class);
@@ -46,11 +46,27 @@ record Schema<R extends Record>(
                 foreign);
     }
 
-    /// The records of a sealed interface, in the order of its `permits`.
+    /// The interfaces that a type implements, and those that they extend.
+    private static List<Class<?>> kinds(Class<?> type) {
+        List<Class<?>> kinds = new ArrayList<>();
+        for (Class<?> kind : type.getInterfaces()) {
+            kinds.add(kind);
+            kinds.addAll(kinds(kind));
+        }
+        return kinds;
+    }
+
+    /// The records of a sealed interface, in the order of its `permits`; those of a sealed interface among them stand
+    /// in
+    /// its place.
     static List<Schema<?>> variants(Class<?> sealed) {
         List<Schema<?>> variants = new ArrayList<>();
         for (Class<?> type : Objects.requireNonNull(sealed.getPermittedSubclasses())) {
-            variants.add(of(type.asSubclass(Record.class)));
+            if (type.isInterface()) {
+                variants.addAll(variants(type));
+            } else {
+                variants.add(of(type.asSubclass(Record.class)));
+            }
         }
         return variants;
     }

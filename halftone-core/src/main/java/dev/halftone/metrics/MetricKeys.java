@@ -20,5 +20,8 @@ public final class MetricKeys {
     /// Highest resident memory of the process so far, in GiB.
     public static final String PEAK_MEMORY = "peak_memory_active";
 
+    /// Share of the layers with a scheme whose fake quantization is on, 0 to 1.
+    public static final String FAKE_QUANT_SHARE = "fake_quant_share";
+
     private MetricKeys() {}
 }

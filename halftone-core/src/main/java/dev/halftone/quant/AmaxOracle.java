@@ -220,9 +220,14 @@ public record AmaxOracle(AmaxGrid grid) implements Oracle {
             g[i] = gradient(x[i], g[i], block, grid, rule);
             if (grid.scaleGradient()) {
                 boolean largest = Math.abs(x[i]) == block.amax() || Float.isNaN(share);
-                g[i] = round(g[i] + (largest ? share * Math.signum(x[i]) : 0), grid.dtype());
+                g[i] = round(g[i] + (largest ? share * sign(x[i]) : 0), grid.dtype());
             }
         }
+    }
+
+    /// 1, -1 or 0; a single zero, unlike Java's signum.
+    private static float sign(float x) {
+        return x > 0 ? 1 : x < 0 ? -1 : 0;
     }
 
     /// Gradient of one value, without the share of the scale.

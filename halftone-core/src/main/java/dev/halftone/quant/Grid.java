@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
 ///
 /// A grid is data. [#oracle()] is its arithmetic, in plain Java; kernels compute the same bits faster. A closed
 /// family: the compiler names every place that a new grid has to fill.
-public sealed interface Grid permits IntxGrid, AmaxGrid, ChainedGrid {
+public sealed interface Grid permits IntxGrid, GgufGrid, MxGrid, Nvfp4Grid, AmaxGrid, ChainedGrid {
     /// Type of the values.
     DType dtype();
 
@@ -32,6 +32,12 @@ public sealed interface Grid permits IntxGrid, AmaxGrid, ChainedGrid {
     /// its parts cannot be quantized one by one. Nor can those of a tensor that has a single scale
     /// ([Granularity.PerTensor]).
     default boolean wholeTensor() {
+        return false;
+    }
+
+    /// Whether the library that the grid mirrors passes gradients by all clamps: every [GradientRule] is then
+    /// IDENTITY.
+    default boolean passThrough() {
         return false;
     }
 

@@ -49,6 +49,12 @@ public record ModelOptScheme(Config config) implements QuantScheme {
         };
     }
 
+    /// Whether ModelOpt calibrates the amax of inputs beforehand. Here it is chosen for each input: the same
+    /// where it was calibrated on that input. [AmaxGrid#bounded] holds it to a number.
+    public boolean calibrated() {
+        return config == Config.INT8_DEFAULT_CFG || config == Config.FP8_DEFAULT_CFG;
+    }
+
     private Element element() {
         return switch (config) {
             case INT8_DEFAULT_CFG, INT8_WEIGHT_ONLY_CFG -> Element.Integers.of(8);

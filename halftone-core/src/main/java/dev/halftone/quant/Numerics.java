@@ -1,9 +1,14 @@
 package dev.halftone.quant;
 
+import dev.halftone.InputException;
+import java.util.Arrays;
+import java.util.Locale;
+import java.util.stream.Collectors;
+
 /// Whose arithmetic a scheme follows: the deployment that its numbers are equal to, bit for bit.
 public enum Numerics {
-    /// torchao 0.18, `IntxFakeQuantizer` and `IntxUnpackedToInt8Tensor`: scales in the dtype of the input, eps
-    /// its smallest normal number.
+    /// torchao 0.18. In intN: `IntxFakeQuantizer` and `IntxUnpackedToInt8Tensor`, with scales in the dtype of the
+    /// input, eps its smallest normal number.
     TORCHAO("torchao"),
     /// torchao's `Int8DynActInt4WeightQATQuantizer`, which torchtune and NeMo Automodel use: scales chosen in
     /// the dtype of the input, then cast to float32, which carries the rest of the arithmetic; eps of
@@ -13,8 +18,14 @@ public enum Numerics {
     /// gradients are rounded to float8, and int4 weights beside float8 activations are trained otherwise than
     /// they are stored.
     TORCHAO_VERBATIM("torchao-verbatim"),
-    /// ModelOpt 0.47.
+    /// llama.cpp's reference quantization of GGUF blocks, as gguf-py 0.19 computes it.
+    GGML("ggml"),
+    /// The OCP Microscaling Formats specification v1.0, where no library has the format.
+    OCP("ocp"),
+    /// What ModelOpt 0.47 stores in its files.
     MODELOPT("modelopt"),
+    /// What ModelOpt 0.47 computes while it trains, where that differs from what it stores.
+    MODELOPT_TRAINING("modelopt-training"),
     /// compressed-tensors 0.20, which llm-compressor writes with and vLLM reads.
     COMPRESSED_TENSORS("compressed-tensors");
 
@@ -27,5 +38,18 @@ public enum Numerics {
     /// The name in configurations, reports and artifacts.
     public String label() {
         return label;
+    }
+
+    /// Reads a label; hyphens and underscores are the same.
+    ///
+    /// @throws InputException if it is none
+    public static Numerics parse(String text) {
+        return Arrays.stream(values())
+                .filter(n -> n.label.equals(text.toLowerCase(Locale.ROOT).replace('_', '-')))
+                .findFirst()
+                .orElseThrow(() -> new InputException("numerics: nobody's are called '%s'. Use one of %s."
+                        .formatted(
+                                text,
+                                Arrays.stream(values()).map(Numerics::label).collect(Collectors.joining(", ")))));
     }
 }

@@ -5,7 +5,8 @@ import org.jspecify.annotations.Nullable;
 
 /// What a layer is quantized to, and whose arithmetic that is. A closed family: the compiler names every place that a
 /// new scheme has to fill.
-public sealed interface QuantScheme permits IntxScheme, Float8Scheme, Float8Int4Scheme, ModelOptScheme {
+public sealed interface QuantScheme
+        permits IntxScheme, GgufScheme, MxScheme, Nvfp4Scheme, Float8Scheme, Float8Int4Scheme, ModelOptScheme {
     /// Short name for tables and logs, such as `8da4w-g32`. One name never means two grids.
     String label();
 

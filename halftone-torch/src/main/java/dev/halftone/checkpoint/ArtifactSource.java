@@ -2,6 +2,7 @@ package dev.halftone.checkpoint;
 
 import dev.halftone.DType;
 import dev.halftone.InputException;
+import dev.halftone.checkpoint.QuantizedFolders.Contents;
 import dev.halftone.format.hf.HfFolder;
 import dev.halftone.format.safetensors.TensorInfo;
 import dev.halftone.kernel.Quantized;
@@ -22,7 +23,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import org.bytedeco.pytorch.Tensor;
-import tools.jackson.databind.JsonNode;
 
 /// The weights of an artifact: codes and scales where a layer is quantized, else what the folder's tensors hold.
 final class ArtifactSource implements ParameterSource {
@@ -40,15 +40,9 @@ final class ArtifactSource implements ParameterSource {
         this.floats = new HfSource(folder, dtype, device);
         this.computeDtype = computeDtype;
         this.device = device;
-        JsonNode own = folder.config().get(QuantizedFolders.OWN_KEY);
-        String where = folder.dir().resolve("config.json") + ", halftone";
-        this.schemes = SchemeJson.readLayers(own.path(QuantizedFolders.SCHEMES), where);
-        this.weightDtype = DType.parse(own.path(QuantizedFolders.WEIGHT_DTYPE).asString(""));
-        if (weightDtype != DType.F32 && weightDtype != DType.BF16) {
-            throw new InputException(
-                    "%s: weight_dtype %s is none that weights are trained in. Quantize the float model again."
-                            .formatted(where, weightDtype.torchName()));
-        }
+        Contents contents = QuantizedFolders.contents(folder.config(), folder.dir());
+        this.schemes = contents.schemes();
+        this.weightDtype = contents.weightDtype();
     }
 
     @Override

@@ -1,6 +1,7 @@
 package dev.halftone.checkpoint;
 
 import dev.halftone.DType;
+import dev.halftone.InputException;
 import dev.halftone.format.Json;
 import dev.halftone.format.hf.HfFolder;
 import dev.halftone.format.hf.HfWriter;
@@ -10,6 +11,7 @@ import dev.halftone.model.CausalLm;
 import dev.halftone.model.Models;
 import dev.halftone.nn.Linear;
 import dev.halftone.nn.Parameter;
+import dev.halftone.nn.WeightedLayer;
 import dev.halftone.qat.Qat;
 import dev.halftone.qat.QuantizedWeight;
 import dev.halftone.quant.Int32Packing;
@@ -18,9 +20,12 @@ import dev.halftone.torch.Device;
 import dev.halftone.torch.Torch;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
@@ -52,8 +57,40 @@ public final class QuantizedFolders {
     static final String ZERO_POINT = "_zero_point";
     static final String TENSOR_SCALE = "_global_scale";
     private static final String HEAD = "lm_head";
+    private static final String TABLE = "model.embed_tokens";
 
     private QuantizedFolders() {}
+
+    /// What an artifact says of itself.
+    ///
+    /// @param schemes of the quantized layers, by their paths
+    /// @param weightDtype type of the weights that were quantized, and of the arithmetic between codes and values
+    public record Contents(Map<String, QuantScheme> schemes, DType weightDtype) {}
+
+    /// Reads an artifact's configuration, none of its weights.
+    ///
+    /// @throws dev.halftone.InputException if the folder is no artifact, or one of a later version
+    public static Contents contents(Path dir) {
+        ObjectNode config = Json.readObject(dir.resolve("config.json"));
+        if (!config.has(OWN_KEY)) {
+            throw new InputException(
+                    "%s is no artifact of Halftone's: its config.json has no key `halftone`. Give the folder that `halftone run quantize` or `qat` wrote."
+                            .formatted(dir));
+        }
+        return contents(config, dir);
+    }
+
+    static Contents contents(JsonNode config, Path dir) {
+        JsonNode own = config.path(OWN_KEY);
+        String where = dir.resolve("config.json") + ", halftone";
+        DType weightDtype = DType.parse(own.path(WEIGHT_DTYPE).asString(""));
+        if (weightDtype != DType.F32 && weightDtype != DType.BF16) {
+            throw new InputException(
+                    "%s: weight_dtype %s is none that weights are trained in. Quantize the float model again."
+                            .formatted(where, weightDtype.torchName()));
+        }
+        return new Contents(SchemeJson.readLayers(own.path(SCHEMES), where), weightDtype);
+    }
 
     static boolean isArtifact(HfFolder folder) {
         return folder.config().has(OWN_KEY);
@@ -69,7 +106,13 @@ public final class QuantizedFolders {
         List<Entry> entries = new ArrayList<>();
         try (TensorFiles.Source source = new TensorFiles.Source()) {
             parameters.forEach((name, p) -> entries.add(source.entry(name, p.master(), p.dtype())));
-            quantized.forEach((name, w) -> entries.addAll(entries(name + ".weight", w, source)));
+            // A table that is tied stands in the file once, under the embedding's name.
+            Set<QuantizedWeight> written = Collections.newSetFromMap(new IdentityHashMap<>());
+            quantized.forEach((name, w) -> {
+                if (written.add(w)) {
+                    entries.addAll(entries(name + ".weight", w, source));
+                }
+            });
             ObjectNode config = config(Json.readObject(original.resolve("config.json")), model, quantized);
             HfWriter.write(dir, config, entries, maxShardBytes, original, false);
         }
@@ -78,7 +121,7 @@ public final class QuantizedFolders {
     private static Map<String, QuantizedWeight> quantizedWeights(CausalLm model) {
         Map<String, QuantizedWeight> quantized = new LinkedHashMap<>();
         model.namedModules().forEach((name, module) -> {
-            if (module instanceof Linear linear && linear.weight() instanceof QuantizedWeight w) {
+            if (module instanceof WeightedLayer layer && layer.weight() instanceof QuantizedWeight w) {
                 quantized.put(name, w);
             }
         });
@@ -118,7 +161,7 @@ public final class QuantizedFolders {
                 model.namedParameters().values().iterator().next().dtype().torchName();
         config.remove("torch_dtype");
         config.put("dtype", dtype);
-        if (quantized.containsKey(HEAD)) {
+        if (quantized.containsKey(HEAD) && !quantized.containsKey(TABLE)) {
             // A loader that ties head and embedding again would undo the head's quantization.
             config.put("tie_word_embeddings", false);
         }

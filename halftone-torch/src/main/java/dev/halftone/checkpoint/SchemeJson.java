@@ -4,15 +4,23 @@ import dev.halftone.InputException;
 import dev.halftone.format.Json;
 import dev.halftone.quant.Float8Int4Scheme;
 import dev.halftone.quant.Float8Scheme;
+import dev.halftone.quant.GgufLattice;
+import dev.halftone.quant.GgufScheme;
 import dev.halftone.quant.Granularity;
 import dev.halftone.quant.IntxScheme;
 import dev.halftone.quant.ModelOptScheme;
+import dev.halftone.quant.MxFormat;
+import dev.halftone.quant.MxScaleMode;
+import dev.halftone.quant.MxScheme;
 import dev.halftone.quant.Numerics;
+import dev.halftone.quant.Nvfp4Scheme;
 import dev.halftone.quant.QuantScheme;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.function.Function;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
@@ -20,10 +28,20 @@ import tools.jackson.databind.node.ObjectNode;
 /// Schemes as JSON, in an artifact's `config.json`: exactly the record, so that what is loaded computes as
 /// what was trained.
 ///
-/// `{"type": "intx", "weight_bits": 4, "group_size": 32, "int8_activations": true, "numerics": "torchao"}`,
-/// with `"group_size": null` for a scale per output channel; `{"type": "float8", "per_tensor": false, …}`;
-/// `{"type": "float8_int4", "group_size": 128, …}`; `{"type": "modelopt", "config": "INT8_DEFAULT_CFG"}`.
+/// `{"type": "intx", "weight_bits": 4, "group_size": 32, "int8_activations": true, "numerics": "torchao"}`, with
+/// `"group_size": null` for a scale per output channel; `{"type": "gguf", "lattice": "q4_0"}`;
+/// `{"type": "mx", "weights": "mxfp4", "activations": "mxfp8_e4m3", "scaling_mode": "rceil", "numerics": "torchao"}`,
+/// with `"activations": null` for float;
+/// `{"type": "nvfp4", "activations": true, "tensor_scale": true, "numerics": "modelopt"}`;
+/// `{"type": "float8", "per_tensor": false, "activation_lowest": 0.01, "activation_highest": null,
+/// "scale_gradient": false, "numerics": "torchao"}`, with null for no bound;
+/// `{"type": "float8_int4", "group_size": 128, "numerics": "torchao"}`;
+/// `{"type": "modelopt", "config": "INT8_DEFAULT_CFG"}`.
 final class SchemeJson {
+    private static final String INTX = "intx";
+    private static final String GGUF = "gguf";
+    private static final String MX = "mx";
+    private static final String NVFP4 = "nvfp4";
     private static final String FLOAT8 = "float8";
     private static final String FLOAT8_INT4 = "float8_int4";
     private static final String MODELOPT = "modelopt";
@@ -60,13 +78,27 @@ final class SchemeJson {
     static ObjectNode write(QuantScheme scheme) {
         return switch (scheme) {
             case IntxScheme(int bits, Granularity granularity, boolean activations, Numerics numerics) -> {
-                ObjectNode json = Json.object().put("type", "intx").put("weight_bits", bits);
+                ObjectNode json = Json.object().put("type", INTX).put("weight_bits", bits);
                 switch (granularity) {
                     case Granularity.PerGroup(int size) -> json.put("group_size", size);
                     case Granularity.PerAxis(), Granularity.PerTensor() -> json.putNull("group_size");
                 }
                 yield json.put("int8_activations", activations).put("numerics", numerics.label());
             }
+            case GgufScheme gguf -> Json.object().put("type", GGUF).put("lattice", gguf.label());
+            case MxScheme(MxFormat weights, MxFormat activations, MxScaleMode mode, Numerics numerics) ->
+                Json.object()
+                        .put("type", MX)
+                        .put("weights", weights.label())
+                        .put("activations", activations == null ? null : activations.label())
+                        .put("scaling_mode", name(mode))
+                        .put("numerics", numerics.label());
+            case Nvfp4Scheme(boolean activations, boolean tensorScale, Numerics numerics) ->
+                Json.object()
+                        .put("type", NVFP4)
+                        .put("activations", activations)
+                        .put("tensor_scale", tensorScale)
+                        .put("numerics", numerics.label());
             case Float8Scheme s -> float8(s);
             case Float8Int4Scheme s ->
                 Json.object()
@@ -81,26 +113,27 @@ final class SchemeJson {
     /// @param where the file and key in messages
     /// @throws InputException if it is not what [#write] writes, or a later version's
     static QuantScheme read(JsonNode json, String where) {
-        switch (json.path("type").asString("")) {
-            case FLOAT8 -> {
-                return float8(json, where);
-            }
-            case FLOAT8_INT4 -> {
-                return new Float8Int4Scheme(
-                        new Granularity.PerGroup(json.path("group_size").asInt(0)),
-                        numerics(json.path("numerics").asString(""), where));
-            }
-            case MODELOPT -> {
-                return modelOpt(json.path("config").asString(""), where);
-            }
-            default -> {}
-        }
-        if (!json.path("type").asString("").equals("intx")
-                || !json.path("weight_bits").isInt()
+        return switch (json.path("type").asString("")) {
+            case INTX -> intx(json, where);
+            case GGUF ->
+                new GgufScheme(named(
+                        GgufLattice.values(), l -> new GgufScheme(l).label(), json.path("lattice"), "lattice", where));
+            case MX -> mx(json, where);
+            case NVFP4 -> nvfp4(json, where);
+            case FLOAT8 -> float8(json, where);
+            case FLOAT8_INT4 -> float8Int4(json, where);
+            case MODELOPT ->
+                new ModelOptScheme(
+                        named(ModelOptScheme.Config.values(), Enum::name, json.path("config"), "configuration", where));
+            default -> throw unknown(json, where);
+        };
+    }
+
+    private static IntxScheme intx(JsonNode json, String where) {
+        if (!json.path("weight_bits").isInt()
                 || !json.path("int8_activations").isBoolean()
                 || !(json.path("group_size").isInt() || json.path("group_size").isNull())) {
-            throw new InputException("%s: this version does not know the scheme %s. Quantize the float model again."
-                    .formatted(where, json));
+            throw unknown(json, where);
         }
         Granularity granularity = json.get("group_size").isNull()
                 ? new Granularity.PerAxis()
@@ -109,7 +142,24 @@ final class SchemeJson {
                 json.get("weight_bits").intValue(),
                 granularity,
                 json.get("int8_activations").booleanValue(),
-                numerics(json.path("numerics").asString(""), where));
+                numerics(json, where));
+    }
+
+    private static MxScheme mx(JsonNode json, String where) {
+        JsonNode activations = json.path("activations");
+        return new MxScheme(
+                format(json.path("weights"), where),
+                activations.isNull() ? null : format(activations, where),
+                named(MxScaleMode.values(), SchemeJson::name, json.path("scaling_mode"), "scaling_mode", where),
+                numerics(json, where));
+    }
+
+    private static Nvfp4Scheme nvfp4(JsonNode json, String where) {
+        if (!json.path("activations").isBoolean() || !json.path("tensor_scale").isBoolean()) {
+            throw unknown(json, where);
+        }
+        return new Nvfp4Scheme(
+                json.get("activations").booleanValue(), json.get("tensor_scale").booleanValue(), numerics(json, where));
     }
 
     private static ObjectNode float8(Float8Scheme scheme) {
@@ -119,36 +169,60 @@ final class SchemeJson {
                 .put("activation_lowest", scheme.activationLowest());
         if (scheme.activationHighest() < Float.POSITIVE_INFINITY) {
             json.put("activation_highest", scheme.activationHighest());
+        } else {
+            json.putNull("activation_highest");
         }
         return json.put("scale_gradient", scheme.scaleGradient())
                 .put("numerics", scheme.numerics().label());
     }
 
     private static Float8Scheme float8(JsonNode json, String where) {
+        JsonNode highest = json.path("activation_highest");
+        if (!json.path("per_tensor").isBoolean()
+                || !json.path("activation_lowest").isNumber()
+                || !(highest.isNumber() || highest.isNull())
+                || !json.path("scale_gradient").isBoolean()) {
+            throw unknown(json, where);
+        }
         return new Float8Scheme(
-                json.path("per_tensor").asBoolean(false) ? new Granularity.PerTensor() : new Granularity.PerAxis(),
-                json.path("activation_lowest").floatValue(),
-                json.has("activation_highest") ? json.get("activation_highest").floatValue() : Float.POSITIVE_INFINITY,
-                json.path("scale_gradient").asBoolean(false),
-                numerics(json.path("numerics").asString(""), where));
+                json.get("per_tensor").booleanValue() ? new Granularity.PerTensor() : new Granularity.PerAxis(),
+                json.get("activation_lowest").floatValue(),
+                highest.isNull() ? Float.POSITIVE_INFINITY : highest.floatValue(),
+                json.get("scale_gradient").booleanValue(),
+                numerics(json, where));
     }
 
-    private static ModelOptScheme modelOpt(String config, String where) {
-        return Arrays.stream(ModelOptScheme.Config.values())
-                .filter(c -> c.name().equals(config))
-                .map(ModelOptScheme::new)
-                .findFirst()
-                .orElseThrow(() -> new InputException(
-                        "%s: this version does not know ModelOpt's '%s'. Quantize the float model again."
-                                .formatted(where, config)));
+    private static Float8Int4Scheme float8Int4(JsonNode json, String where) {
+        if (!json.path("group_size").isInt()) {
+            throw unknown(json, where);
+        }
+        return new Float8Int4Scheme(
+                new Granularity.PerGroup(json.get("group_size").intValue()), numerics(json, where));
     }
 
-    private static Numerics numerics(String label, String where) {
-        return Arrays.stream(Numerics.values())
-                .filter(n -> n.label().equals(label))
+    private static MxFormat format(JsonNode json, String where) {
+        return named(MxFormat.values(), MxFormat::label, json, "format", where);
+    }
+
+    private static String name(MxScaleMode mode) {
+        return mode.name().toLowerCase(Locale.ROOT);
+    }
+
+    private static Numerics numerics(JsonNode json, String where) {
+        return named(Numerics.values(), Numerics::label, json.path("numerics"), "numerics", where);
+    }
+
+    private static <T> T named(T[] values, Function<T, String> name, JsonNode json, String what, String where) {
+        return Arrays.stream(values)
+                .filter(v -> name.apply(v).equals(json.asString("")))
                 .findFirst()
-                .orElseThrow(() -> new InputException(
-                        "%s: this version does not know the numerics '%s'. Quantize the float model again."
-                                .formatted(where, label)));
+                .orElseThrow(() ->
+                        new InputException("%s: this version does not know the %s '%s'. Quantize the float model again."
+                                .formatted(where, what, json.asString(""))));
+    }
+
+    private static InputException unknown(JsonNode scheme, String where) {
+        return new InputException("%s: this version does not know the scheme %s. Quantize the float model again."
+                .formatted(where, scheme));
     }
 }

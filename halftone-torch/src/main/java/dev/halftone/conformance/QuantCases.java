@@ -53,7 +53,12 @@ public final class QuantCases {
         }
         QuantCases cases = new QuantCases(
                 index,
-                List.of(new IntxCases(kernels, rule), new Float8Cases(kernels, rule), new ModelOptCases(kernels)));
+                List.of(
+                        new IntxCases(kernels, rule),
+                        new GgufCases(kernels),
+                        new FloatBlockCases(kernels),
+                        new Float8Cases(kernels, rule),
+                        new ModelOptCases(kernels)));
         try {
             List<CaseResult> results = new ArrayList<>();
             for (JsonNode c : json.path("cases")) {

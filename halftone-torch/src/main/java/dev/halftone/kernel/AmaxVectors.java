@@ -16,9 +16,6 @@ import dev.halftone.quant.AmaxOracle.Block;
 import dev.halftone.quant.Element;
 import dev.halftone.quant.GradientRule;
 import dev.halftone.quant.Granularity;
-import dev.halftone.torch.NoGrad;
-import dev.halftone.torch.Scope;
-import dev.halftone.torch.Torch;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorMask;
@@ -38,14 +35,11 @@ record AmaxVectors(AmaxGrid grid, @Nullable Block shared) implements VectorBlock
 
     /// @param x what is to be quantized
     static AmaxVectors of(AmaxGrid grid, Tensor x) {
-        if (!(grid.granularity() instanceof Granularity.PerTensor)) {
-            return new AmaxVectors(grid, null);
-        }
-        try (Scope _ = Scope.open();
-                NoGrad _ = NoGrad.open()) {
-            float largest = x.numel() == 0 ? 0 : Torch.floats(x.abs().amax())[0];
-            return new AmaxVectors(grid, AmaxOracle.choose(largest, grid));
-        }
+        return new AmaxVectors(
+                grid,
+                grid.granularity() instanceof Granularity.PerTensor
+                        ? AmaxOracle.choose(VectorKernel.amax(x), grid)
+                        : null);
     }
 
     @Override

@@ -44,7 +44,7 @@ record AtenAmax(AmaxGrid grid) implements GridKernel {
                 NoGrad _ = NoGrad.open()) {
             Tensor stored_B1 = Ops.to(quantized.scale().reshape(-1, 1), DType.F32);
             Tensor out_B1 = grid.formula() == AmaxGrid.Formula.MODELOPT ? modelOpt(stored_B1).out : stored_B1;
-            Tensor q_BG = grid.element() instanceof Element.Floats f ? Ops.bits(codes.contiguous(), dtype(f)) : codes;
+            Tensor q_BG = grid.element() instanceof Element.Floats f ? Ops.view(codes.contiguous(), dtype(f)) : codes;
             Tensor y_BG = value(Ops.to(q_BG, DType.F32).reshape(out_B1.size(0), -1), out_B1);
             return scope.keep(Ops.to(y_BG, grid.dtype()).view(Torch.shape(codes)));
         }
@@ -164,7 +164,7 @@ record AtenAmax(AmaxGrid grid) implements GridKernel {
                         DType.I8);
             case Element.Floats f ->
                 Ops.maskedFill(
-                        Ops.bits(Ops.to(number_BG, dtype(f)), DType.U8),
+                        Ops.view(Ops.to(number_BG, dtype(f)), DType.U8),
                         number_BG.isnan(),
                         Byte.toUnsignedInt(Element.Floats.NAN));
         };

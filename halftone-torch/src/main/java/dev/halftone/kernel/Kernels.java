@@ -3,8 +3,12 @@ package dev.halftone.kernel;
 import dev.halftone.InputException;
 import dev.halftone.quant.AmaxGrid;
 import dev.halftone.quant.ChainedGrid;
+import dev.halftone.quant.GgufGrid;
 import dev.halftone.quant.Grid;
 import dev.halftone.quant.IntxGrid;
+import dev.halftone.quant.MxGrid;
+import dev.halftone.quant.Nvfp4Grid;
+import dev.halftone.quant.Nvfp4Oracle;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
@@ -58,6 +62,9 @@ public enum Kernels {
     private static GridKernel reference(Grid grid) {
         return switch (grid) {
             case IntxGrid g -> new ReferenceIntx(g);
+            case GgufGrid g -> new ReferenceKernel(g);
+            case MxGrid g -> new ReferenceKernel(g);
+            case Nvfp4Grid g -> new ReferenceKernel(g);
             case AmaxGrid g -> new ReferenceKernel(g);
             case ChainedGrid g -> ChainedKernel.of(REFERENCE, g);
         };
@@ -66,6 +73,10 @@ public enum Kernels {
     private static GridKernel vector(Grid grid) {
         return switch (grid) {
             case IntxGrid g -> new VectorIntx(g);
+            case GgufGrid g -> new VectorKernel(g, _ -> new GgufVectors(g));
+            case MxGrid g -> new VectorKernel(g, _ -> new MxVectors(g));
+            case Nvfp4Grid g ->
+                new VectorKernel(g, x -> new Nvfp4Vectors(g, Nvfp4Oracle.tensorScale(VectorKernel.amax(x), g)));
             case AmaxGrid g -> new VectorAmax(g);
             case ChainedGrid g -> ChainedKernel.of(VECTOR, g);
         };
@@ -74,6 +85,9 @@ public enum Kernels {
     private static GridKernel aten(Grid grid) {
         return switch (grid) {
             case IntxGrid g -> new AtenIntx(g);
+            case GgufGrid g -> new AtenGguf(g);
+            case MxGrid g -> new AtenMx(g);
+            case Nvfp4Grid g -> new AtenNvfp4(g);
             case AmaxGrid g -> new AtenAmax(g);
             case ChainedGrid g -> ChainedKernel.of(ATEN, g);
         };

@@ -58,7 +58,8 @@ record ReferenceKernel(Grid grid) implements GridKernel {
                 grid.wholeTensor() ? filled(x, DType.F32, Torch.of(new float[] {q.tensorScale()}, 1)) : null);
     }
 
-    private static Oracle.Codes codes(Quantized q) {
+    /// The codes and scales of tensors as an oracle's.
+    static Oracle.Codes codes(Quantized q) {
         try (Scope _ = Scope.open()) {
             byte[] codes = Torch.memory(q.codes().cpu().contiguous()).toArray(ValueLayout.JAVA_BYTE);
             return new Oracle.Codes(

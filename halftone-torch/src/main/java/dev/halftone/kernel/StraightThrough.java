@@ -17,7 +17,8 @@ public final class StraightThrough {
 
     /// What remains of `x` after quantization, differentiable with respect to `x`.
     ///
-    /// Under IDENTITY the backward pass is the identity and needs no memory. Under CLOSED and OPEN it is the
+    /// Under IDENTITY, and for grids whose library passes gradients by its clamps, the backward pass is the
+    /// identity and needs no memory. Under CLOSED and OPEN it is the
     /// arithmetic of the library that the grid mirrors; intN keeps one byte for each value (see
     /// [dev.halftone.quant.IntxOracle]), other grids keep the values.
     ///
@@ -27,7 +28,7 @@ public final class StraightThrough {
         if (!x.requires_grad() || !GradMode.is_enabled()) {
             return kernel.fakeQuantized(x);
         }
-        if (rule == GradientRule.IDENTITY) {
+        if (rule == GradientRule.IDENTITY || kernel.grid().passThrough()) {
             return identity(x, kernel);
         }
         return kernel instanceof IntxKernel intx ? masked(x, rule, intx) : hooked(x, rule, kernel);

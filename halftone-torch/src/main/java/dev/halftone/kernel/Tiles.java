@@ -3,6 +3,7 @@ package dev.halftone.kernel;
 import static jdk.incubator.vector.VectorOperators.I2S;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 import static jdk.incubator.vector.VectorOperators.LSHR;
+import static jdk.incubator.vector.VectorOperators.MAX;
 import static jdk.incubator.vector.VectorOperators.ZERO_EXTEND_S2I;
 
 import dev.halftone.DType;
@@ -34,6 +35,23 @@ final class Tiles {
         IntVector bits = v.reinterpretAsInts();
         IntVector odd = bits.lanewise(LSHR, 16).and(1);
         return bits.add(odd).add(0x7fff).and(0xffff0000).reinterpretAsFloats();
+    }
+
+    /// The largest magnitude in `x[from, to)`; NaN where it holds one.
+    ///
+    /// The bits of a positive float, read as an int, order as the floats do, and NaN stands above infinity.
+    static float amax(float[] x, int from, int to) {
+        IntVector largest = IntVector.zero(I);
+        int i = from;
+        for (; i <= to - LANES; i += LANES) {
+            largest = largest.max(
+                    FloatVector.fromArray(F, x, i).reinterpretAsInts().and(Integer.MAX_VALUE));
+        }
+        int bits = largest.reduceLanes(MAX);
+        for (; i < to; i++) {
+            bits = Math.max(bits, Float.floatToRawIntBits(x[i]) & Integer.MAX_VALUE);
+        }
+        return Float.intBitsToFloat(bits);
     }
 
     /// Reads `count` values from the value `first` on.

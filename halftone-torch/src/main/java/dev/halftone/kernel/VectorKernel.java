@@ -3,6 +3,7 @@ package dev.halftone.kernel;
 import dev.halftone.InputException;
 import dev.halftone.quant.GradientRule;
 import dev.halftone.quant.Grid;
+import dev.halftone.torch.Ops;
 import dev.halftone.torch.Scope;
 import dev.halftone.torch.Torch;
 import java.lang.foreign.MemorySegment;
@@ -56,7 +57,7 @@ record VectorKernel(Grid grid, Function<Tensor, VectorBlocks> blocks) implements
 
     @Override
     public Tensor gradient(Tensor x, Tensor upstream, GradientRule rule) {
-        if (rule == GradientRule.IDENTITY) {
+        if (rule == GradientRule.IDENTITY || grid.passThrough()) {
             return upstream;
         }
         int group = GridKernel.group(x, grid);
@@ -89,6 +90,16 @@ record VectorKernel(Grid grid, Function<Tensor, VectorBlocks> blocks) implements
     /// Runs over all blocks of `x`.
     static void run(Tensor x, int group, Parallel.Range work) {
         Parallel.run(Math.toIntExact(x.numel() / group), group, work);
+    }
+
+    /// The largest magnitude in a tensor: 0 where it is empty, NaN where it holds one.
+    static float amax(Tensor x) {
+        if (x.numel() == 0) {
+            return 0;
+        }
+        try (Scope _ = Scope.open()) {
+            return Torch.floats(Ops.amax(x.detach().abs().reshape(-1), -1))[0];
+        }
     }
 
     static Tensor contiguous(Tensor t) {

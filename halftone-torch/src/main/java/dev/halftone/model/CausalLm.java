@@ -12,6 +12,7 @@ import dev.halftone.nn.Parameter;
 import dev.halftone.nn.ParameterSource;
 import dev.halftone.nn.RmsNorm;
 import dev.halftone.nn.Targets;
+import dev.halftone.nn.Weight;
 import dev.halftone.torch.NoGrad;
 import dev.halftone.torch.Ops;
 import dev.halftone.torch.Scope;
@@ -45,7 +46,7 @@ public final class CausalLm extends Module {
 
     CausalLm(DecoderConfig config, ParameterSource source, LayerBuilder layer) {
         this.config = config;
-        Parameter table_VD = source.parameter("model.embed_tokens.weight", config.vocabSize(), config.width());
+        Weight table_VD = source.weight("model.embed_tokens.weight", config.vocabSize(), config.width());
         embedding = child("model.embed_tokens", new Embedding(table_VD));
         for (int i = 0; i < config.layers(); i++) {
             String path = "model.layers." + i;
@@ -163,7 +164,6 @@ public final class CausalLm extends Module {
 
     /// On the device of the weights.
     private Tensor tensor(int[] values, int rows, int columns) {
-        return Ops.toDeviceOf(
-                Torch.of(values, rows, columns), embedding.weight().master());
+        return Ops.toDeviceOf(Torch.of(values, rows, columns), norm.weight().master());
     }
 }

@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
 /// The weight is what [Weight#value()] makes of it, the input passes through the [ActivationTransform] where there
 /// is one. `prepare` sets both stages, `convert` replaces the weight by codes and scales; the layer itself stays
 /// the same.
-public final class Linear extends Module {
+public final class Linear extends Module implements WeightedLayer {
     private Weight weight;
     private final @Nullable Parameter bias;
     private @Nullable ActivationTransform inputTransform;
@@ -63,12 +63,13 @@ public final class Linear extends Module {
         weight.close();
     }
 
+    @Override
     public Weight weight() {
         return weight;
     }
 
-    /// Replaces the weight: codes and scales after `convert`, or a trained parameter again.
-    public final void setWeight(Weight weight) {
+    @Override
+    public void setWeight(Weight weight) {
         this.weight = weight;
         if (weight instanceof Parameter p) {
             parameter("weight", p);
@@ -99,13 +100,5 @@ public final class Linear extends Module {
         if (bias != null) {
             bias.setComputeDtype(dtype);
         }
-    }
-
-    public long inFeatures() {
-        return weight.shape()[1];
-    }
-
-    public long outFeatures() {
-        return weight.shape()[0];
     }
 }

@@ -66,7 +66,7 @@ public final class Parameter implements Weight {
         return Torch.shape(master);
     }
 
-    /// The dtype of the stored values.
+    @Override
     public DType dtype() {
         return Torch.dtype(master);
     }

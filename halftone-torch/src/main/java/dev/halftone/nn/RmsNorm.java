@@ -40,6 +40,11 @@ public final class RmsNorm extends Module {
         };
     }
 
+    /// `[D]`
+    public Parameter weight() {
+        return weight;
+    }
+
     /// Number of features that are normalised together.
     public long width() {
         return weight.shape()[0];

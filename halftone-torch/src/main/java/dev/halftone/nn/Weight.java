@@ -1,11 +1,15 @@
 package dev.halftone.nn;
 
+import dev.halftone.DType;
 import org.bytedeco.pytorch.Tensor;
 
-/// A matrix that a layer multiplies with: a trained [Parameter], or codes and scales after `convert`.
+/// The matrix of a layer: a trained [Parameter], or codes and scales after `convert`.
 public interface Weight extends AutoCloseable {
     /// What a forward pass uses, in the dtype of the computation. Shape `[N, K]` for a linear layer.
     Tensor value();
+
+    /// Type of the trained values, or of those that were quantized.
+    DType dtype();
 
     /// The sizes of [#value()].
     long[] shape();

@@ -3,24 +3,25 @@ package dev.halftone.qat;
 import dev.halftone.DType;
 import dev.halftone.InputException;
 import dev.halftone.kernel.Kernels;
+import dev.halftone.nn.Embedding;
 import dev.halftone.nn.Linear;
 import dev.halftone.nn.Module;
 import dev.halftone.nn.Parameter;
+import dev.halftone.nn.WeightedLayer;
 import dev.halftone.qat.QuantizationPlan.Rule;
 import dev.halftone.quant.GradientRule;
 import dev.halftone.quant.Grid;
 import dev.halftone.quant.QuantScheme;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.LinkedHashSet;
+import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.Set;
 import java.util.function.BiConsumer;
 import org.jspecify.annotations.Nullable;
 
-/// Quantization of the linear layers of any module tree.
+/// Quantization of the linear layers, and where asked the embeddings, of any module tree.
 ///
 /// ```java
 /// QuantizationPlan plan = QuantizationPlan.of(scheme).excluding("lm_head");
@@ -31,8 +32,8 @@ import org.jspecify.annotations.Nullable;
 ///
 /// Without training it is one step: `Qat.quantize(model, plan)`.
 ///
-/// A tied head is quantized on its own: the embedding table that it shares its weight with stays in float, and is
-/// trained through both.
+/// A tied head may be quantized on its own: the embedding table that it shares its weight with then stays in float, and
+/// is trained through both. Where the table is quantized, the head is too: one table, one grid.
 public final class Qat {
     private Qat() {}
 
@@ -49,8 +50,12 @@ public final class Qat {
                 throw new InputException(why);
             }
         }
-        return install(
-                model, plan, layers, (linear, weights) -> floatWeight(linear).setTransform(weights));
+        return install(model, plan, layers, (layer, weights) -> {
+            floatWeight(layer).setTransform(weights);
+            if (layer instanceof Embedding table) {
+                table.setTransformed(true);
+            }
+        });
     }
 
     /// Replaces the weights of prepared layers by codes and scales. What the model computes stays the same to the
@@ -61,15 +66,16 @@ public final class Qat {
     public static List<QuantizedLayer> convert(Module model) {
         setActive(model, true);
         List<QuantizedLayer> table = new ArrayList<>();
-        Set<Parameter> converted = new LinkedHashSet<>();
-        Selection.linears(model).forEach((name, linear) -> {
-            if (linear.weight() instanceof Parameter p && p.transform() instanceof WeightFakeQuantizer q) {
-                linear.setWeight(q.quantize(p));
-                converted.add(p);
-                table.add(row(name, linear, q.scheme()));
+        // Tied layers share their codes, as they shared the weight.
+        IdentityHashMap<Parameter, QuantizedWeight> converted = new IdentityHashMap<>();
+        Selection.layers(model).forEach((name, layer) -> {
+            WeightFakeQuantizer q = prepared(layer);
+            if (q != null) {
+                layer.setWeight(converted.computeIfAbsent(floatWeight(layer), q::quantize));
+                table.add(row(name, layer, q.scheme()));
             }
         });
-        converted.forEach(p -> p.setTransform(null));
+        converted.keySet().forEach(p -> p.setTransform(null));
         if (table.isEmpty()) {
             throw new InputException("No layer of this model is prepared. Call Qat.prepare first, or Qat.quantize.");
         }
@@ -82,18 +88,19 @@ public final class Qat {
     /// @throws InputException if a glob matches nothing, a group size does not divide a layer's inputs, or a
     ///     layer is quantized or prepared already
     public static List<QuantizedLayer> quantize(Module model, QuantizationPlan plan) {
+        IdentityHashMap<Parameter, QuantizedWeight> quantized = new IdentityHashMap<>();
         return install(
                 model,
                 plan,
                 floatLayers(model, plan),
-                (linear, weights) -> linear.setWeight(weights.quantize(floatWeight(linear))));
+                (layer, weights) -> layer.setWeight(quantized.computeIfAbsent(floatWeight(layer), weights::quantize)));
     }
 
     /// Gives quantized layers the activations of their schemes: for models that were loaded quantized.
     public static void quantizeActivations(Module model) {
         Map<Object, ActivationFakeQuantizer> shared = new HashMap<>();
-        Selection.linears(model).values().forEach(linear -> {
-            if (linear.weight() instanceof QuantizedWeight w) {
+        Selection.layers(model).values().forEach(layer -> {
+            if (layer instanceof Linear linear && linear.weight() instanceof QuantizedWeight w) {
                 setActivations(linear, w.scheme(), GradientRule.IDENTITY, null, shared);
             }
         });
@@ -102,11 +109,13 @@ public final class Qat {
     /// Switches the fake quantization of prepared layers on or off, for training that starts in float. Layers
     /// that are quantized already stay so.
     public static void setActive(Module model, boolean active) {
-        Selection.linears(model).values().forEach(linear -> {
-            if (linear.weight() instanceof Parameter p && p.transform() instanceof WeightFakeQuantizer weights) {
+        Selection.layers(model).values().forEach(layer -> {
+            WeightFakeQuantizer weights = prepared(layer);
+            if (weights != null) {
                 weights.setActive(active);
-                p.changed();
-                if (linear.inputTransform() instanceof ActivationFakeQuantizer activations) {
+                floatWeight(layer).changed();
+                if (layer instanceof Linear linear
+                        && linear.inputTransform() instanceof ActivationFakeQuantizer activations) {
                     activations.setActive(active);
                 }
             }
@@ -117,46 +126,48 @@ public final class Qat {
     public static double activeShare(Module model) {
         int layers = 0;
         int active = 0;
-        for (Linear linear : Selection.linears(model).values()) {
-            switch (linear.weight()) {
-                case QuantizedWeight _ -> {
-                    layers++;
-                    active++;
-                }
-                case Parameter p
-                when p.transform() instanceof WeightFakeQuantizer weights -> {
-                    layers++;
-                    active += weights.active() ? 1 : 0;
-                }
-                default -> {}
+        for (WeightedLayer layer : Selection.layers(model).values()) {
+            WeightFakeQuantizer weights = prepared(layer);
+            if (layer.weight() instanceof QuantizedWeight || weights != null) {
+                layers++;
+                active += weights == null || weights.active() ? 1 : 0;
             }
         }
         return layers == 0 ? 0 : (double) active / layers;
     }
 
+    /// What a prepared layer's weight passes through; null where it is not prepared. An embedding that only lends its
+    /// table to a prepared head is not.
+    static @Nullable WeightFakeQuantizer prepared(WeightedLayer layer) {
+        boolean lends = layer instanceof Embedding table && !table.transformed();
+        return !lends && layer.weight() instanceof Parameter p && p.transform() instanceof WeightFakeQuantizer q
+                ? q
+                : null;
+    }
+
     /// The layers of a plan, each of which can be quantized.
     private static Map<String, Rule> floatLayers(Module model, QuantizationPlan plan) {
         Map<String, Rule> layers = Selection.select(model, plan);
-        Map<String, Linear> linears = Selection.linears(model);
+        Map<String, WeightedLayer> all = Selection.layers(model);
         layers.forEach((name, rule) -> {
-            Linear linear = Objects.requireNonNull(linears.get(name));
-            if (!(linear.weight() instanceof Parameter p) || p.transform() != null) {
+            WeightedLayer layer = Objects.requireNonNull(all.get(name));
+            if (!(layer.weight() instanceof Parameter p) || p.transform() != null) {
                 throw new InputException(
                         "%s is quantized or prepared already. Start from a model in float, or exclude it."
                                 .formatted(name));
             }
-            int group = rule.scheme().weights(p.dtype()).granularity().groupSize(linear.inFeatures());
-            if (linear.inFeatures() % group != 0) {
+            int group = rule.scheme().weights(p.dtype()).granularity().groupSize(layer.inFeatures());
+            if (layer.inFeatures() % group != 0) {
                 throw new InputException(
                         "groupsize: %d does not divide the %d inputs of %s. Use another, or put that layer into exclude."
-                                .formatted(group, linear.inFeatures(), name));
+                                .formatted(group, layer.inFeatures(), name));
             }
         });
         return layers;
     }
 
-    private static Parameter floatWeight(Linear linear) {
-        return (Parameter) linear.weight();
+    private static Parameter floatWeight(WeightedLayer layer) {
+        return (Parameter) layer.weight();
     }
 
     /// Gives each layer its fake quantizers; layers with the same rule share theirs.
@@ -164,19 +175,21 @@ public final class Qat {
             Module model,
             QuantizationPlan plan,
             Map<String, Rule> layers,
-            BiConsumer<Linear, WeightFakeQuantizer> weight) {
-        Map<String, Linear> linears = Selection.linears(model);
+            BiConsumer<WeightedLayer, WeightFakeQuantizer> weight) {
+        Map<String, WeightedLayer> all = Selection.layers(model);
         Map<Rule, WeightFakeQuantizer> weights = new HashMap<>();
         Map<Object, ActivationFakeQuantizer> activations = new HashMap<>();
         List<QuantizedLayer> table = new ArrayList<>();
         layers.forEach((name, rule) -> {
-            Linear linear = Objects.requireNonNull(linears.get(name));
+            WeightedLayer layer = Objects.requireNonNull(all.get(name));
             weight.accept(
-                    linear,
+                    layer,
                     weights.computeIfAbsent(
                             rule, r -> new WeightFakeQuantizer(r.scheme(), r.gradient(), plan.kernels())));
-            setActivations(linear, rule.scheme(), rule.gradient(), plan.kernels(), activations);
-            table.add(row(name, linear, rule.scheme()));
+            if (layer instanceof Linear linear) {
+                setActivations(linear, rule.scheme(), rule.gradient(), plan.kernels(), activations);
+            }
+            table.add(row(name, layer, rule.scheme()));
         });
         return table;
     }
@@ -195,7 +208,7 @@ public final class Qat {
         }
     }
 
-    private static QuantizedLayer row(String name, Linear linear, QuantScheme scheme) {
-        return new QuantizedLayer(name, linear.outFeatures(), linear.inFeatures(), scheme);
+    private static QuantizedLayer row(String name, WeightedLayer layer, QuantScheme scheme) {
+        return new QuantizedLayer(name, layer.outFeatures(), layer.inFeatures(), scheme);
     }
 }

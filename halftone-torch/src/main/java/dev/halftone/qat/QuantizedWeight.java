@@ -65,7 +65,7 @@ public final class QuantizedWeight implements Weight {
         return scheme;
     }
 
-    /// Type of the weight that was quantized.
+    @Override
     public DType dtype() {
         return dtype;
     }

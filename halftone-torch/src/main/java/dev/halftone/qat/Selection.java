@@ -1,8 +1,10 @@
 package dev.halftone.qat;
 
 import dev.halftone.InputException;
+import dev.halftone.nn.Embedding;
 import dev.halftone.nn.Linear;
 import dev.halftone.nn.Module;
+import dev.halftone.nn.WeightedLayer;
 import dev.halftone.qat.QuantizationPlan.Rule;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -11,33 +13,35 @@ import java.util.List;
 import java.util.Map;
 import java.util.regex.Pattern;
 
-/// Which linear layers a plan means.
+/// Which layers a plan means. A glob means linear layers; an embedding's table is meant only where its path is written
+/// out, without `*` or `?`.
 final class Selection {
     private Selection() {}
 
-    /// The linear layers of a model by their path.
-    static Map<String, Linear> linears(Module model) {
-        Map<String, Linear> linears = new LinkedHashMap<>();
+    /// The layers of a model that can be quantized, by their path.
+    static Map<String, WeightedLayer> layers(Module model) {
+        Map<String, WeightedLayer> layers = new LinkedHashMap<>();
         model.namedModules().forEach((name, module) -> {
-            if (module instanceof Linear linear) {
-                linears.put(name, linear);
+            if (module instanceof WeightedLayer layer) {
+                layers.put(name, layer);
             }
         });
-        return linears;
+        return layers;
     }
 
     /// The layers that a rule of the plan matches, each with the last rule that does.
     ///
     /// @throws InputException if a glob matches no layer, or nothing is left
     static Map<String, Rule> select(Module model, QuantizationPlan plan) {
-        List<String> names = new ArrayList<>(linears(model).keySet());
+        Map<String, WeightedLayer> layers = layers(model);
+        List<String> names = new ArrayList<>(layers.keySet());
         Map<String, Rule> chosen = new HashMap<>();
         for (Rule rule : plan.rules()) {
-            List<Pattern> included = patterns("include", rule.include(), names);
-            List<Pattern> excluded = patterns("exclude", rule.exclude(), names);
+            List<Pattern> included = patterns("include", rule.include(), layers);
+            List<Pattern> excluded = patterns("exclude", rule.exclude(), layers);
             boolean any = false;
             for (String name : names) {
-                if (matches(included, name) && !matches(excluded, name)) {
+                if (matches(included, name, layers) && !matches(excluded, name, layers)) {
                     chosen.put(name, rule);
                     any = true;
                 }
@@ -48,6 +52,7 @@ final class Selection {
                                 .formatted(rule.include(), rule.exclude()));
             }
         }
+        followTables(layers, chosen);
         Map<String, Rule> ordered = new LinkedHashMap<>();
         for (String name : names) {
             Rule rule = chosen.get(name);
@@ -58,26 +63,59 @@ final class Selection {
         return ordered;
     }
 
-    private static List<Pattern> patterns(String key, List<String> globs, List<String> names) {
+    /// A head that is tied to a quantized embedding is the same table: it has the same grid, whether a rule means it or
+    /// not.
+    private static void followTables(Map<String, WeightedLayer> layers, Map<String, Rule> chosen) {
+        layers.forEach((name, layer) -> {
+            Rule rule = chosen.get(name);
+            if (layer instanceof Embedding && rule != null) {
+                layers.forEach((other, tied) -> {
+                    if (tied.weight().equals(layer.weight())) {
+                        Rule its = chosen.getOrDefault(other, rule);
+                        if (!its.scheme().equals(rule.scheme())) {
+                            throw new InputException(
+                                    "%s and %s are one table in this model, and cannot be %s and %s. Give them one scheme."
+                                            .formatted(
+                                                    name,
+                                                    other,
+                                                    rule.scheme().label(),
+                                                    its.scheme().label()));
+                        }
+                        chosen.put(other, rule);
+                    }
+                });
+            }
+        });
+    }
+
+    private static List<Pattern> patterns(String key, List<String> globs, Map<String, WeightedLayer> layers) {
         List<Pattern> patterns = new ArrayList<>();
         for (String glob : globs) {
             Pattern pattern = pattern(glob);
-            if (names.stream().noneMatch(name -> pattern.matcher(name).matches())) {
+            if (layers.keySet().stream().noneMatch(name -> matches(List.of(pattern), name, layers))) {
                 throw new InputException(
                         "%s: '%s' matches no linear layer. Layers have names like %s; * stands for any characters."
-                                .formatted(key, glob, example(names)));
+                                .formatted(key, glob, example(layers)));
             }
             patterns.add(pattern);
         }
         return patterns;
     }
 
-    private static String example(List<String> names) {
-        return names.isEmpty() ? "none: this model has no linear layer" : "'" + names.getFirst() + "'";
+    private static String example(Map<String, WeightedLayer> layers) {
+        return layers.entrySet().stream()
+                .filter(e -> e.getValue() instanceof Linear)
+                .findFirst()
+                .map(e -> "'" + e.getKey() + "'")
+                .orElse("none: this model has no linear layer");
     }
 
-    private static boolean matches(List<Pattern> patterns, String name) {
-        return patterns.stream().anyMatch(p -> p.matcher(name).matches());
+    private static boolean matches(List<Pattern> patterns, String name, Map<String, WeightedLayer> layers) {
+        boolean exactly = layers.get(name) instanceof Embedding;
+        return patterns.stream()
+                .anyMatch(p -> exactly
+                        ? p.pattern().equals(pattern(name).pattern())
+                        : p.matcher(name).matches());
     }
 
     private static Pattern pattern(String glob) {

@@ -58,7 +58,7 @@ public final class WeightFakeQuantizer implements WeightTransform {
                 scheme, p.dtype(), p.computeDtype(), kernel(master_NK).quantize(master_NK));
     }
 
-    private GridKernel kernel(Tensor w_NK) {
+    GridKernel kernel(Tensor w_NK) {
         return Kernels.of(kernels, scheme.weights(Torch.dtype(w_NK)), w_NK);
     }
 }

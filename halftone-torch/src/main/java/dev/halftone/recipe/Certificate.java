@@ -5,7 +5,7 @@ import dev.halftone.format.Json;
 import dev.halftone.kernel.Quantized;
 import dev.halftone.model.CausalLm;
 import dev.halftone.model.Tokens;
-import dev.halftone.nn.Linear;
+import dev.halftone.nn.WeightedLayer;
 import dev.halftone.qat.QuantizedWeight;
 import dev.halftone.torch.NoGrad;
 import dev.halftone.torch.Ops;
@@ -32,6 +32,9 @@ import tools.jackson.databind.node.ObjectNode;
 /// @param maxAbsLogitDiff largest difference of any logit
 /// @param sqnrDb power of the expected logits over that of the differences, in dB; infinite where there are none
 /// @param top1Agreement share of positions with the same likeliest token
+/// @param perplexity of the model that was trained, a token, over the same positions; not comparable with that of a
+///     whole document
+/// @param artifactPerplexity the same of the artifact
 public record Certificate(
         String scheme,
         int layers,
@@ -40,7 +43,9 @@ public record Certificate(
         int tokens,
         double maxAbsLogitDiff,
         double sqnrDb,
-        double top1Agreement) {
+        double top1Agreement,
+        double perplexity,
+        double artifactPerplexity) {
     static final double MIN_SQNR_DB = 60;
     static final double MIN_TOP1_AGREEMENT = 0.999;
 
@@ -54,7 +59,7 @@ public record Certificate(
         return String.format(
                 Locale.ROOT,
                 "%s: %,d of %,d codes equal in %d layers; over %d tokens largest logit difference %.3g, SQNR %s,"
-                        + " top-1 agreement %.2f %%",
+                        + " top-1 agreement %.2f %%, perplexity %.4f and %.4f",
                 scheme,
                 equalCodes,
                 codes,
@@ -62,7 +67,9 @@ public record Certificate(
                 tokens,
                 maxAbsLogitDiff,
                 Double.isInfinite(sqnrDb) ? "infinite (identical)" : String.format(Locale.ROOT, "%.1f dB", sqnrDb),
-                100 * top1Agreement);
+                100 * top1Agreement,
+                perplexity,
+                artifactPerplexity);
     }
 
     /// `certificate.json`: these figures, the tolerances, and whether they hold. An infinite SQNR is null.
@@ -76,7 +83,9 @@ public record Certificate(
                 .put("tokens", tokens)
                 .put("max_abs_logit_diff", maxAbsLogitDiff)
                 .put("sqnr_db", Double.isInfinite(sqnrDb) ? null : sqnrDb)
-                .put("top1_agreement", top1Agreement);
+                .put("top1_agreement", top1Agreement)
+                .put("perplexity", perplexity)
+                .put("artifact_perplexity", artifactPerplexity);
         json.putObject("tolerance")
                 .put("equal_codes", "all")
                 .put("min_sqnr_db", MIN_SQNR_DB)
@@ -96,11 +105,12 @@ public record Certificate(
         Set<String> schemes = new LinkedHashSet<>();
         var loadedModules = loaded.namedModules();
         for (var module : converted.namedModules().entrySet()) {
-            if (module.getValue() instanceof Linear linear && linear.weight() instanceof QuantizedWeight expected) {
+            if (module.getValue() instanceof WeightedLayer layer
+                    && layer.weight() instanceof QuantizedWeight expected) {
                 layers++;
                 codes += expected.quantized().codes().numel();
                 schemes.add(expected.scheme().label());
-                if (loadedModules.get(module.getKey()) instanceof Linear other
+                if (loadedModules.get(module.getKey()) instanceof WeightedLayer other
                         && other.weight() instanceof QuantizedWeight actual) {
                     equal += equalCodes(expected, actual);
                 }
@@ -109,7 +119,7 @@ public record Certificate(
         return compare(
                 expectedLogits,
                 logits(loaded, tokens),
-                tokens.seqLen(),
+                tokens.ids(),
                 String.join(" + ", schemes),
                 layers,
                 codes,
@@ -117,7 +127,8 @@ public record Certificate(
     }
 
     private static Certificate compare(
-            float[] expected, float[] actual, int rows, String scheme, int layers, long codes, long equal) {
+            float[] expected, float[] actual, int[] ids, String scheme, int layers, long codes, long equal) {
+        int rows = ids.length;
         int vocabulary = expected.length / rows;
         double signal = 0;
         double noise = 0;
@@ -139,7 +150,35 @@ public record Certificate(
             agreed += likeliest == likeliestActual ? 1 : 0;
         }
         double sqnr = noise == 0 ? Double.POSITIVE_INFINITY : 10 * Math.log10(signal / noise);
-        return new Certificate(scheme, layers, codes, equal, rows, largest, sqnr, agreed / (double) rows);
+        return new Certificate(
+                scheme,
+                layers,
+                codes,
+                equal,
+                rows,
+                largest,
+                sqnr,
+                agreed / (double) rows,
+                perplexity(expected, ids),
+                perplexity(actual, ids));
+    }
+
+    /// exp of the mean negative log-likelihood of each token after those before it.
+    private static double perplexity(float[] logits, int[] ids) {
+        int vocabulary = logits.length / ids.length;
+        double sum = 0;
+        for (int row = 0; row < ids.length - 1; row++) {
+            double largest = Double.NEGATIVE_INFINITY;
+            for (int v = 0; v < vocabulary; v++) {
+                largest = Math.max(largest, logits[row * vocabulary + v]);
+            }
+            double total = 0;
+            for (int v = 0; v < vocabulary; v++) {
+                total += Math.exp(logits[row * vocabulary + v] - largest);
+            }
+            sum += largest + Math.log(total) - logits[row * vocabulary + ids[row + 1]];
+        }
+        return Math.exp(sum / (ids.length - 1));
     }
 
     private static long equalCodes(QuantizedWeight a, QuantizedWeight b) {

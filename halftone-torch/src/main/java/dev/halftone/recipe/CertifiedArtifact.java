@@ -11,18 +11,11 @@ import dev.halftone.format.hf.HfWriter;
 import dev.halftone.model.CausalLm;
 import dev.halftone.model.Tokens;
 import dev.halftone.qat.Qat;
-import dev.halftone.tokenizer.Tokenizer;
-import dev.halftone.tokenizer.Tokenizers;
 import dev.halftone.torch.Device;
 import java.io.IOException;
-import java.io.InputStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.util.Arrays;
-import java.util.Objects;
-import java.util.stream.IntStream;
 
 /// The end of quantization, trained or not: a prepared model becomes a folder, and the folder is proved to be the
 /// model.
@@ -31,12 +24,6 @@ import java.util.stream.IntStream;
 /// its name. One that fails is set aside as `<name>.failed-certificate`, to be looked into, and is never found
 /// under the name that was asked for.
 final class CertifiedArtifact {
-    /// Positions that are compared, at most.
-    private static final int MAX_TOKENS = 256;
-
-    /// From George Washington's second address to Congress, 1790, in the public domain.
-    private static final String TEXT = "certificate.txt";
-
     private CertifiedArtifact() {}
 
     /// Converts `prepared`, writes it to `dir` and certifies it. Afterwards the model is converted.
@@ -49,7 +36,7 @@ final class CertifiedArtifact {
     static Certificate write(
             Path dir, CausalLm prepared, Path original, DType dtype, DType computeDtype, Device device, Events events) {
         HfWriter.checkFree(dir, false);
-        Tokens tokens = tokens(
+        Tokens tokens = CertificateText.tokens(
                 original, prepared.config().vocabSize(), prepared.config().maxPositions());
         Qat.setActive(prepared, true);
         float[] trained = Certificate.logits(prepared, tokens);
@@ -86,28 +73,6 @@ final class CertifiedArtifact {
                     "%s could not be renamed to %s (%s). Check the permissions there."
                             .formatted(from, to, e.getMessage()),
                     e);
-        }
-    }
-
-    /// Real text, or, for a model without a tokenizer, ids spread over its vocabulary.
-    private static Tokens tokens(Path model, int vocabulary, int maxPositions) {
-        int limit = Math.min(MAX_TOKENS, maxPositions);
-        if (!Files.exists(model.resolve("tokenizer.json"))) {
-            return Tokens.of(IntStream.range(0, limit)
-                    .map(i -> (int) (i * 7919L % vocabulary))
-                    .toArray());
-        }
-        try (Tokenizer tokenizer = Tokenizers.load(model)) {
-            int[] ids = tokenizer.encode(text(), false);
-            return Tokens.of(Arrays.copyOf(ids, Math.min(limit, ids.length)));
-        }
-    }
-
-    private static String text() {
-        try (InputStream in = Objects.requireNonNull(CertifiedArtifact.class.getResourceAsStream(TEXT))) {
-            return new String(in.readAllBytes(), StandardCharsets.UTF_8);
-        } catch (IOException e) {
-            throw new RunException("The text of the certificate cannot be read. Build Halftone again.", e);
         }
     }
 }

@@ -38,7 +38,8 @@ public final class EvalRecipe {
         try (Tokenizer tokenizer = Tokenizers.load(config.checkpointDir());
                 CausalLm model = Checkpoints.load(config.checkpointDir(), config.dtype(), device)) {
             if (config.quantizer() != null) {
-                Qat.quantize(model, Plans.of(config.quantizer(), config.kernels()));
+                Qat.quantize(
+                        model, Plans.of(config.quantizer(), config.kernels(), model, config.checkpointDir(), events));
             }
             Map<EvalTask, Perplexity> results = new EnumMap<>(EvalTask.class);
             for (EvalTask task : config.tasks()) {

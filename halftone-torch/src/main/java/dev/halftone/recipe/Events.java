@@ -25,6 +25,9 @@ public interface Events {
 
     default void table(Table table) {}
 
+    /// A table that is no result, but worth a look on the way.
+    default void aside(Table table) {}
+
     /// A piece of the text that a model is writing, as it comes.
     default void text(String piece) {}
 

@@ -99,9 +99,11 @@ public final class FinetuneRecipe implements AutoCloseable {
         }
         model = model();
         if (config.quantizer() != null) {
-            var layers = Qat.prepare(model, Plans.of(config.quantizer(), config.kernels()));
+            var layers = Qat.prepare(
+                    model, Plans.of(config.quantizer(), config.kernels(), model, config.checkpointDir(), events));
             events.line("Prepared %d layers for %s"
-                    .formatted(layers.size(), config.quantizer().scheme().label()));
+                    .formatted(layers.size(), config.quantizer().label()));
+            events.aside(LayerTable.of(model, layers));
         }
         Map<String, Parameter> parameters = model.namedParameters();
         parameters.values().forEach(p -> p.setTrainable(true));
@@ -140,10 +142,13 @@ public final class FinetuneRecipe implements AutoCloseable {
         long first = resume();
         folder.write(record.json());
         try (MetricSink metrics = MetricSink.all(List.of(
-                JsonlMetrics.open(folder.metrics(), first), TensorBoardMetrics.open(folder.tensorBoard(), first)))) {
+                        JsonlMetrics.open(folder.metrics(), first),
+                        TensorBoardMetrics.open(folder.tensorBoard(), first)));
+                LayerHealthLog health = LayerHealthLog.open(config, folder, totalSteps, first)) {
             for (long step = first; step < totalSteps; step++) {
                 step(step, metrics);
                 long done = step + 1;
+                health.log(done, model);
                 if (done % stepsPerEpoch == 0) {
                     saveModel(Math.toIntExact(done / stepsPerEpoch) - 1);
                 }
@@ -180,6 +185,9 @@ public final class FinetuneRecipe implements AutoCloseable {
             values.put(MetricKeys.LR, lr);
             values.put(MetricKeys.TOKENS_PER_SECOND, result.labels() / seconds);
             values.put(MetricKeys.GRAD_NORM, result.gradNorm());
+            if (config.quantizer() != null) {
+                values.put(MetricKeys.FAKE_QUANT_SHARE, Qat.activeShare(model));
+            }
             if (config.logPeakMemoryStats()) {
                 values.put(MetricKeys.PEAK_MEMORY, ProcessMemory.peak() / (double) (1 << 30));
             }

@@ -46,7 +46,9 @@ public final class GenerateRecipe {
             events.line("Loading %s".formatted(config.checkpointDir()));
             try (CausalLm model = Checkpoints.load(config.checkpointDir(), config.dtype(), device)) {
                 if (config.quantizer() != null) {
-                    Qat.quantize(model, Plans.of(config.quantizer(), config.kernels()));
+                    Qat.quantize(
+                            model,
+                            Plans.of(config.quantizer(), config.kernels(), model, config.checkpointDir(), events));
                 }
                 StringBuilder text = new StringBuilder();
                 Generation generation = new TextGenerator(

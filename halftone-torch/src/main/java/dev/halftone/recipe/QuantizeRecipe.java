@@ -29,9 +29,11 @@ public final class QuantizeRecipe {
         Device device = Device.parse(config.device());
         events.line("Loading %s".formatted(config.checkpointDir()));
         try (CausalLm model = Checkpoints.loadFloat(config.checkpointDir(), config.dtype(), config.dtype(), device)) {
-            List<QuantizedLayer> layers = Qat.prepare(model, Plans.of(config.quantizer(), config.kernels()));
+            List<QuantizedLayer> layers = Qat.prepare(
+                    model, Plans.of(config.quantizer(), config.kernels(), model, config.checkpointDir(), events));
             events.line("Quantizing %d layers to %s"
-                    .formatted(layers.size(), config.quantizer().scheme().label()));
+                    .formatted(layers.size(), config.quantizer().label()));
+            events.aside(LayerTable.of(model, layers));
             Certificate certificate = CertifiedArtifact.write(
                     config.outputDir(), model, config.checkpointDir(), config.dtype(), config.dtype(), device, events);
             events.line("Certified: " + certificate.summary());

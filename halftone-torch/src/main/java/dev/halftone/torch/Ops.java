@@ -27,8 +27,8 @@ public final class Ops {
         return t.to(Torch.scalarType(dtype));
     }
 
-    /// The bits of `t` read as `dtype`, which is as wide.
-    public static Tensor bits(Tensor t, DType dtype) {
+    /// The same memory, read as another type of the same size.
+    public static Tensor view(Tensor t, DType dtype) {
         return t.view(Torch.scalarType(dtype));
     }
 

@@ -19,6 +19,7 @@ import tools.jackson.databind.JsonNode;
 /// ```text
 /// run.json             configuration, versions, seed, device, data, results
 /// metrics.jsonl        a line a step
+/// health.jsonl         a line for each look at the layers that are trained for a grid
 /// tensorboard/         the same as TensorBoard's event files
 /// checkpoints/step_N/  states to resume from
 /// epoch_N/             the float model after epoch N (the first is 0), a Hugging Face folder
@@ -88,6 +89,11 @@ public final class RunFolder implements AutoCloseable {
 
     public Path metrics() {
         return dir.resolve("metrics.jsonl");
+    }
+
+    /// `<layer>/<figure>` of [dev.halftone.qat.LayerHealth].
+    public Path health() {
+        return dir.resolve("health.jsonl");
     }
 
     public Path tensorBoard() {

@@ -11,14 +11,27 @@ import dev.halftone.format.hf.HfWriter;
 import dev.halftone.model.CausalLm;
 import dev.halftone.model.Models;
 import dev.halftone.model.Tokens;
+import dev.halftone.nn.Embedding;
 import dev.halftone.nn.Linear;
 import dev.halftone.nn.Parameter;
+import dev.halftone.nn.Targets;
 import dev.halftone.qat.Qat;
 import dev.halftone.qat.QuantizationPlan;
+import dev.halftone.qat.QuantizedLayer;
 import dev.halftone.qat.QuantizedWeight;
+import dev.halftone.quant.Float8Int4Scheme;
+import dev.halftone.quant.Float8Scheme;
+import dev.halftone.quant.GgufLattice;
+import dev.halftone.quant.GgufScheme;
 import dev.halftone.quant.Granularity;
 import dev.halftone.quant.IntxScheme;
+import dev.halftone.quant.ModelOptScheme;
+import dev.halftone.quant.MxFormat;
+import dev.halftone.quant.MxScaleMode;
+import dev.halftone.quant.MxScheme;
 import dev.halftone.quant.Numerics;
+import dev.halftone.quant.Nvfp4Scheme;
+import dev.halftone.quant.QuantScheme;
 import dev.halftone.torch.Device;
 import dev.halftone.torch.NoGrad;
 import dev.halftone.torch.Scope;
@@ -76,8 +89,33 @@ class CheckpointsTest {
         }
     }
 
-    static Stream<IntxScheme> schemes() {
+    static Stream<QuantScheme> schemes() {
         return Stream.of(
+                new Float8Scheme(new Granularity.PerAxis()),
+                new Float8Scheme(new Granularity.PerTensor(), 0.5f, 2, true, Numerics.TORCHAO),
+                new Float8Scheme(
+                        new Granularity.PerAxis(), 0, Float.POSITIVE_INFINITY, false, Numerics.TORCHAO_VERBATIM),
+                new Float8Scheme(
+                        new Granularity.PerTensor(), 0, Float.POSITIVE_INFINITY, false, Numerics.COMPRESSED_TENSORS),
+                new Float8Int4Scheme(new Granularity.PerGroup(32), Numerics.TORCHAO),
+                new Float8Int4Scheme(new Granularity.PerGroup(16), Numerics.TORCHAO_VERBATIM),
+                new ModelOptScheme(ModelOptScheme.Config.INT8_DEFAULT_CFG),
+                new ModelOptScheme(ModelOptScheme.Config.FP8_DEFAULT_CFG),
+                new ModelOptScheme(ModelOptScheme.Config.FP8_PER_CHANNEL_PER_TOKEN_CFG),
+                new MxScheme(MxFormat.MXFP4, MxFormat.MXFP4, MxScaleMode.RCEIL, Numerics.TORCHAO),
+                new MxScheme(MxFormat.MXFP6_E3M2, MxFormat.MXFP8_E5M2, MxScaleMode.FLOOR, Numerics.TORCHAO),
+                new MxScheme(MxFormat.MXINT8, null, MxScaleMode.CEIL, Numerics.OCP),
+                new MxScheme(MxFormat.MXFP4, MxFormat.MXFP4, MxScaleMode.EVEN, Numerics.COMPRESSED_TENSORS),
+                new Nvfp4Scheme(true, true, Numerics.TORCHAO),
+                new Nvfp4Scheme(true, false, Numerics.TORCHAO),
+                new Nvfp4Scheme(true, true, Numerics.MODELOPT),
+                new Nvfp4Scheme(false, true, Numerics.MODELOPT_TRAINING),
+                new Nvfp4Scheme(true, true, Numerics.COMPRESSED_TENSORS),
+                new GgufScheme(GgufLattice.Q4_0),
+                new GgufScheme(GgufLattice.Q4_1),
+                new GgufScheme(GgufLattice.Q5_0),
+                new GgufScheme(GgufLattice.Q8_0),
+                new GgufScheme(GgufLattice.MXFP4),
                 scheme(4, 32, true),
                 scheme(3, 32, false),
                 scheme(2, 16, false),
@@ -87,7 +125,7 @@ class CheckpointsTest {
 
     @ParameterizedTest
     @MethodSource("schemes")
-    void anArtifactComputesWhatTheConvertedModelComputes(IntxScheme scheme) {
+    void anArtifactComputesWhatTheConvertedModelComputes(QuantScheme scheme) {
         for (DType dtype : new DType[] {DType.F32, DType.BF16}) {
             CausalLm model = Checkpoints.load(model(), dtype, Device.CPU);
             QuantizationPlan plan = QuantizationPlan.of(scheme).excluding("model.layers.0.*");
@@ -129,6 +167,58 @@ class CheckpointsTest {
         assertThat(config.at("/quantization_config/config_groups/group_1/targets/0")
                         .asString())
                 .isEqualTo("model.layers.0.mlp.down_proj");
+    }
+
+    @Test
+    void aTiedTableIsQuantizedOnceForBothOfItsUses() {
+        ObjectNode config = config().put("tie_word_embeddings", true);
+        Path original = dir.resolve("tied");
+        write(Models.initialise(config, 1, DType.F32, Device.CPU), config, original);
+        QuantizationPlan plan = QuantizationPlan.of(scheme(8, 32, false))
+                .including("*", "model.embed_tokens")
+                .excluding("lm_head");
+        for (DType compute : new DType[] {DType.F32, DType.BF16}) {
+            CausalLm model = Checkpoints.load(original, DType.F32, compute, Device.CPU);
+            float[] inFloat = logits(model);
+            assertThat(Qat.prepare(model, plan))
+                    .extracting(QuantizedLayer::name)
+                    .contains("model.embed_tokens", "lm_head");
+            float[] trained = logits(model);
+            assertThat(trained).isNotEqualTo(inFloat);
+            Qat.convert(model);
+            assertThat(logits(model)).containsExactly(trained);
+            Path artifact = dir.resolve("artifact" + compute);
+            QuantizedFolders.save(artifact, model, original, ONE_FILE);
+            assertThat(Json.readObject(artifact.resolve("config.json"))
+                            .get("tie_word_embeddings")
+                            .booleanValue())
+                    .isTrue();
+            CausalLm loaded = Checkpoints.load(artifact, DType.F32, compute, Device.CPU);
+            assertThat(logits(loaded)).containsExactly(trained);
+            assertThat(loaded.head().weight())
+                    .isSameAs(((Embedding) loaded.namedModules().get("model.embed_tokens")).weight());
+        }
+    }
+
+    @Test
+    void anEmbeddingOfItsOwnIsQuantizedWhereItsPathIsWrittenOut() {
+        CausalLm model = Checkpoints.load(model(), DType.F32, Device.CPU);
+        QuantizationPlan plan = QuantizationPlan.of(scheme(4, 32, true)).including("*", "model.embed_tokens");
+        assertThat(Qat.prepare(model, plan))
+                .extracting(QuantizedLayer::name)
+                .first()
+                .isEqualTo("model.embed_tokens");
+        Parameter table = model.namedParameters().get("model.embed_tokens.weight");
+        table.setTrainable(true);
+        model.lossAndBackward(Tokens.of(1, 2, 3, 4), Targets.shifted(1, 4, new int[] {1, 2, 3, 4}), 3);
+        assertThat(Torch.floats(table.gradient()))
+                .contains(0)
+                .isNotEqualTo(new float[Math.toIntExact(table.master().numel())]);
+        float[] trained = logits(model);
+        Qat.convert(model);
+        QuantizedFolders.save(dir.resolve("artifact"), model, model(), ONE_FILE);
+        assertThat(logits(Checkpoints.load(dir.resolve("artifact"), DType.F32, Device.CPU)))
+                .containsExactly(trained);
     }
 
     @Test
@@ -184,11 +274,28 @@ class CheckpointsTest {
         Path config = dir.resolve("artifact/config.json");
         ObjectNode good = Json.readObject(config);
         refused(good, "/halftone/schemes/0", s -> s.put("type", "fp4"), "does not know the scheme");
+        refused(
+                good,
+                "/halftone/schemes/0",
+                s -> s.put("type", "gguf").put("lattice", "q9_9"),
+                "does not know the lattice");
+        refused(
+                good,
+                "/halftone/schemes/0",
+                s -> s.put("type", "mx").put("weights", "mxfp5"),
+                "does not know the format 'mxfp5'");
+        refused(
+                good,
+                "/halftone/schemes/0",
+                s -> s.put("type", "mx").put("weights", "mxfp4").putNull("activations"),
+                "does not know the scaling_mode");
+        refused(good, "/halftone/schemes/0", s -> s.put("type", "nvfp4"), "does not know the scheme");
         refused(good, "/halftone/schemes/0", s -> s.put("weight_bits", 3), "weight_packed' is I32");
         refused(good, "/halftone/schemes/0", s -> s.put("weight_bits", 30), "int30 is not supported");
         refused(good, "/halftone/schemes/0", s -> s.put("group_size", 16), "weight_scale' is F32");
         refused(good, "/halftone/schemes/0", s -> s.put("group_size", 7), "groups of 7 do not divide");
         refused(good, "/halftone/schemes/0", s -> s.put("numerics", "mine"), "does not know the numerics");
+        refused(good, "/halftone/schemes/0", s -> s.put("numerics", "ggml"), "intN has none of ggml");
         refused(good, "/halftone", s -> s.put("weight_dtype", "bfloat16"), "weight_scale' is F32");
         refused(good, "/halftone", s -> s.put("weight_dtype", "int8"), "weight_dtype");
         refused(good, "", s -> s.put("hidden_size", 128), "asks for");

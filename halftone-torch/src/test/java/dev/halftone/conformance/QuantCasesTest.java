@@ -30,12 +30,8 @@ class QuantCasesTest {
     @EnumSource(Kernels.class)
     void everyCaseIsComputedAsItsLibraryDoes(Kernels kernels) {
         ConformanceReport report = Conformance.run(Golden.path("quant"), kernels);
-        assertThat(report.cases()).filteredOn(c -> c.status() == Status.DIFFERS).isEmpty();
-        assertThat(report.cases())
-                .filteredOn(c -> c.status() == Status.UNSUPPORTED)
-                .singleElement()
-                .satisfies(c -> assertThat(c.detail()).contains("pack_fp4_to_uint8"));
-        assertThat(report.passed()).isEqualTo(report.cases().size() - 1).isGreaterThan(60);
+        assertThat(report.cases()).filteredOn(c -> c.status() != Status.PASSED).isEmpty();
+        assertThat(report.passed()).isGreaterThan(100);
     }
 
     @Test

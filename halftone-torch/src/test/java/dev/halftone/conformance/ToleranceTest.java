@@ -14,6 +14,8 @@ class ToleranceTest {
                         + " result (bf16/f16)"))
                 .contains(new Tolerance(2e-6, 1));
         assertThat(Tolerance.parse("1 ulp on rows looked up more than once")).contains(new Tolerance(0, 1));
+        assertThat(Tolerance.parse("rel 1e-5 of the row's max|grad| (f32), 2 ulp (bf16)"))
+                .contains(new Tolerance(1e-5, 2));
         assertThat(Tolerance.parse("rel 1e-5 (depends on the step-1 gradients)"))
                 .isEmpty();
     }

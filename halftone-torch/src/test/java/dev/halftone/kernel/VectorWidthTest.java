@@ -3,8 +3,14 @@ package dev.halftone.kernel;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.halftone.DType;
+import dev.halftone.quant.AmaxGrid;
+import dev.halftone.quant.GgufGrid;
 import dev.halftone.quant.GradientRule;
+import dev.halftone.quant.Grid;
 import dev.halftone.quant.IntxGrid;
+import dev.halftone.quant.MxGrid;
+import dev.halftone.quant.Nvfp4Grid;
+import dev.halftone.quant.Nvfp4Oracle;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -49,28 +55,46 @@ class VectorWidthTest {
         long hash = 0;
         Random random = new Random(5);
         for (IntxGrid grid : IntxInputs.grids()) {
-            IntxVectors vectors = new IntxVectors(grid);
-            for (int group : new int[] {7, 32, 100}) {
-                int blocks = 24;
-                try (Arena arena = Arena.ofConfined()) {
-                    MemorySegment memory =
-                            memory(arena, IntxInputs.values(random, blocks, group, grid.dtype()), grid.dtype());
-                    float[] x = new float[blocks * group];
-                    float[] g = new float[blocks * group];
-                    Tiles.load(memory, 0, x, x.length, grid.dtype());
-                    Tiles.load(memory, 0, g, g.length, grid.dtype());
-                    for (int i = 0; i < x.length; i += group) {
-                        vectors.gradient(x, g, i, i + group, GradientRule.OPEN);
-                        vectors.fakeQuantize(x, i, i + group);
-                    }
-                    for (float[] values : new float[][] {x, g}) {
-                        Tiles.store(values, values.length, memory, 0, grid.dtype());
-                        hash = hash(hash, memory, grid.dtype());
-                    }
+            hash = hash(hash, random, grid, new IntxVectors(grid));
+        }
+        for (GgufGrid grid : GgufInputs.grids()) {
+            hash = hash(hash, random, grid, new GgufVectors(grid));
+        }
+        for (MxGrid grid : FloatBlockInputs.mx()) {
+            hash = hash(hash, random, grid, new MxVectors(grid));
+        }
+        for (Nvfp4Grid grid : FloatBlockInputs.nvfp4()) {
+            hash = hash(hash, random, grid, new Nvfp4Vectors(grid, Nvfp4Oracle.tensorScale(3, grid)));
+        }
+        for (AmaxGrid grid : AmaxInputs.grids()) {
+            hash = hash(hash, random, grid, new AmaxVectors(grid, null));
+        }
+        System.out.println(FloatVector.SPECIES_PREFERRED.vectorBitSize() + " " + Long.toHexString(hash));
+    }
+
+    /// The blocks are of sizes that no vector divides, whatever the grid's own are.
+    private static long hash(long before, Random random, Grid grid, VectorBlocks vectors) {
+        long hash = before;
+        for (int group : new int[] {7, 32, 100}) {
+            int blocks = 24;
+            try (Arena arena = Arena.ofConfined()) {
+                MemorySegment memory =
+                        memory(arena, IntxInputs.values(random, blocks, group, grid.dtype()), grid.dtype());
+                float[] x = new float[blocks * group];
+                float[] g = new float[blocks * group];
+                Tiles.load(memory, 0, x, x.length, grid.dtype());
+                Tiles.load(memory, 0, g, g.length, grid.dtype());
+                for (int i = 0; i < x.length; i += group) {
+                    vectors.gradient(x, g, i, i + group, GradientRule.OPEN);
+                    vectors.fakeQuantize(x, i, i + group);
+                }
+                for (float[] values : new float[][] {x, g}) {
+                    Tiles.store(values, values.length, memory, 0, grid.dtype());
+                    hash = hash(hash, memory, grid.dtype());
                 }
             }
         }
-        System.out.println(FloatVector.SPECIES_PREFERRED.vectorBitSize() + " " + Long.toHexString(hash));
+        return hash;
     }
 
     private static MemorySegment memory(Arena arena, float[] values, DType dtype) {

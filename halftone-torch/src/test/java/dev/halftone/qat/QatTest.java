@@ -8,10 +8,20 @@ import dev.halftone.InputException;
 import dev.halftone.kernel.Kernels;
 import dev.halftone.nn.Linear;
 import dev.halftone.nn.Parameter;
+import dev.halftone.quant.Float8Int4Scheme;
+import dev.halftone.quant.Float8Scheme;
+import dev.halftone.quant.GgufLattice;
+import dev.halftone.quant.GgufScheme;
 import dev.halftone.quant.GradientRule;
 import dev.halftone.quant.Granularity;
 import dev.halftone.quant.IntxScheme;
+import dev.halftone.quant.ModelOptScheme;
+import dev.halftone.quant.MxFormat;
+import dev.halftone.quant.MxScaleMode;
+import dev.halftone.quant.MxScheme;
 import dev.halftone.quant.Numerics;
+import dev.halftone.quant.Nvfp4Scheme;
+import dev.halftone.quant.QuantScheme;
 import dev.halftone.torch.NoGrad;
 import dev.halftone.torch.Ops;
 import dev.halftone.torch.Scope;
@@ -33,8 +43,32 @@ class QatTest {
         return new IntxScheme(bits, granularity, activations, numerics);
     }
 
-    static Stream<IntxScheme> schemes() {
+    static Stream<QuantScheme> schemes() {
         return Stream.of(
+                new Float8Scheme(new Granularity.PerAxis()),
+                new Float8Scheme(new Granularity.PerTensor(), 0.5f, 2, true, Numerics.TORCHAO),
+                new Float8Scheme(
+                        new Granularity.PerAxis(), 0, Float.POSITIVE_INFINITY, false, Numerics.TORCHAO_VERBATIM),
+                new Float8Scheme(
+                        new Granularity.PerTensor(), 0, Float.POSITIVE_INFINITY, false, Numerics.COMPRESSED_TENSORS),
+                new Float8Int4Scheme(new Granularity.PerGroup(32), Numerics.TORCHAO),
+                new Float8Int4Scheme(new Granularity.PerGroup(16), Numerics.TORCHAO_VERBATIM),
+                new ModelOptScheme(ModelOptScheme.Config.INT8_DEFAULT_CFG),
+                new ModelOptScheme(ModelOptScheme.Config.FP8_DEFAULT_CFG),
+                new ModelOptScheme(ModelOptScheme.Config.FP8_PER_CHANNEL_PER_TOKEN_CFG),
+                new MxScheme(MxFormat.MXFP4, MxFormat.MXFP4, MxScaleMode.RCEIL, Numerics.TORCHAO),
+                new MxScheme(MxFormat.MXFP6_E3M2, MxFormat.MXFP8_E5M2, MxScaleMode.FLOOR, Numerics.TORCHAO),
+                new MxScheme(MxFormat.MXINT8, null, MxScaleMode.CEIL, Numerics.OCP),
+                new MxScheme(MxFormat.MXFP4, MxFormat.MXFP4, MxScaleMode.EVEN, Numerics.COMPRESSED_TENSORS),
+                new Nvfp4Scheme(true, true, Numerics.TORCHAO),
+                new Nvfp4Scheme(true, false, Numerics.TORCHAO),
+                new Nvfp4Scheme(true, true, Numerics.MODELOPT),
+                new Nvfp4Scheme(false, true, Numerics.MODELOPT_TRAINING),
+                new Nvfp4Scheme(true, true, Numerics.COMPRESSED_TENSORS),
+                new GgufScheme(GgufLattice.Q4_0),
+                new GgufScheme(GgufLattice.Q5_1),
+                new GgufScheme(GgufLattice.Q8_0),
+                new GgufScheme(GgufLattice.MXFP4),
                 INT4,
                 scheme(4, 32, true, Numerics.TORCHAO_LEGACY),
                 scheme(3, 16, false, Numerics.TORCHAO),
@@ -44,7 +78,7 @@ class QatTest {
 
     @ParameterizedTest
     @MethodSource("schemes")
-    void preparedAndConvertedOutputsAreTheSameBits(IntxScheme scheme) {
+    void preparedAndConvertedOutputsAreTheSameBits(QuantScheme scheme) {
         for (DType dtype : List.of(DType.F32, DType.BF16)) {
             try (Scope _ = Scope.open();
                     NoGrad _ = NoGrad.open()) {
@@ -65,7 +99,7 @@ class QatTest {
 
     @ParameterizedTest
     @MethodSource("schemes")
-    void bfloat16ProductsKeepTheCodesOfTheFloat32Masters(IntxScheme scheme) {
+    void bfloat16ProductsKeepTheCodesOfTheFloat32Masters(QuantScheme scheme) {
         try (Scope _ = Scope.open();
                 NoGrad _ = NoGrad.open()) {
             TinyMlp plain = new TinyMlp(DType.F32);
@@ -83,10 +117,30 @@ class QatTest {
             QuantizedWeight b = (QuantizedWeight) mixed.down.weight();
             assertThat(Torch.longs(b.quantized().codes()))
                     .isEqualTo(Torch.longs(a.quantized().codes()));
-            assertThat(Torch.dtype(b.quantized().scale())).isEqualTo(DType.F32);
+            assertThat(Torch.dtype(b.quantized().scale()))
+                    .isEqualTo(scheme.weights(DType.F32).scaleDtype());
             assertThat(Torch.floats(b.quantized().scale()))
                     .isEqualTo(Torch.floats(a.quantized().scale()));
             assertThat(Torch.dtype(b.value())).isEqualTo(DType.BF16);
+        }
+    }
+
+    @Test
+    void mxAndNvfp4TrainTheirBiases() {
+        for (QuantScheme scheme : List.of(
+                MxScheme.of(MxFormat.MXFP4, MxFormat.MXFP4, MxScaleMode.RCEIL),
+                new Nvfp4Scheme(true, true, Numerics.TORCHAO))) {
+            try (Scope _ = Scope.open()) {
+                TinyMlp model = new TinyMlp(DType.F32);
+                model.namedParameters().values().forEach(p -> p.setTrainable(true));
+                Qat.prepare(model, QuantizationPlan.of(scheme));
+                model.forward(TinyMlp.input(5, DType.F32)).sum().backward();
+                model.namedParameters().forEach((name, p) -> {
+                    p.collectGradient();
+                    float[] gradient = Torch.floats(p.gradient());
+                    assertThat(gradient).as(name).isNotEqualTo(new float[gradient.length]);
+                });
+            }
         }
     }
 
@@ -242,7 +296,7 @@ class QatTest {
             Qat.prepare(model, QuantizationPlan.of(INT4).with(rule));
             Tensor x = TinyMlp.input(1000, DType.BF16).requires_grad_(true);
             long before = 0;
-            for (int step = 0; step < 60; step++) {
+            for (int step = 0; step < 150; step++) {
                 try (Scope _ = Scope.open()) {
                     model.forward(x).sum().backward();
                     x.mutable_grad().reset();
@@ -252,7 +306,8 @@ class QatTest {
                         p.changed();
                     }
                 }
-                if (step == 10) {
+                // By then compilers and allocators have taken what they keep.
+                if (step == 70) {
                     before = Pointer.physicalBytes();
                 }
             }

@@ -7,23 +7,29 @@ import dev.halftone.DType;
 import dev.halftone.InputException;
 import dev.halftone.RunException;
 import dev.halftone.checkpoint.Checkpoints;
+import dev.halftone.checkpoint.QuantizedFolders;
 import dev.halftone.config.Config;
 import dev.halftone.config.schema.FinetuneConfig;
 import dev.halftone.config.schema.QuantizeConfig;
 import dev.halftone.format.Json;
+import dev.halftone.format.safetensors.SafetensorsFile;
+import dev.halftone.format.safetensors.TensorInfo;
 import dev.halftone.model.CausalLm;
 import dev.halftone.model.Tokens;
+import dev.halftone.nn.Linear;
 import dev.halftone.qat.Qat;
 import dev.halftone.qat.QuantizationPlan;
 import dev.halftone.qat.QuantizedWeight;
 import dev.halftone.quant.Granularity;
 import dev.halftone.quant.IntxScheme;
 import dev.halftone.quant.Numerics;
+import dev.halftone.quant.QuantScheme;
 import dev.halftone.torch.Device;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -86,6 +92,67 @@ class QuantizeRecipeTest {
     }
 
     @Test
+    void anArtifactIsCertifiedAgainstItsCheckpointAndNoOther() throws IOException {
+        Path artifact = dir.resolve("artifact");
+        Recipes.quantize(config(TinyRun.golden("model"), "artifact", "fp32"), Events.NONE);
+        Certificate good = CertifyRecipe.run(artifact, TinyRun.golden("model"), Device.CPU, Events.NONE);
+        assertThat(good.holds()).isTrue();
+        assertThat(good.perplexity()).isEqualTo(good.artifactPerplexity()).isGreaterThan(1);
+
+        Path weights = artifact.resolve("model.safetensors");
+        byte[] bytes = Files.readAllBytes(weights);
+        try (SafetensorsFile file = SafetensorsFile.open(weights)) {
+            long data = bytes.length
+                    - file.tensors().values().stream()
+                            .mapToLong(TensorInfo::end)
+                            .max()
+                            .orElseThrow();
+            TensorInfo codes = file.info("model.layers.1.mlp.down_proj.weight_packed");
+            // The lowest bit of one 4-bit code.
+            bytes[Math.toIntExact(data + codes.begin() + 5)] ^= 0x10;
+        }
+        Files.write(weights, bytes);
+        Certificate corrupt = CertifyRecipe.run(artifact, TinyRun.golden("model"), Device.CPU, Events.NONE);
+        assertThat(corrupt.holds()).isFalse();
+        assertThat(corrupt.codes() - corrupt.equalCodes()).isOne();
+        assertThat(corrupt.json().get("holds").booleanValue()).isFalse();
+    }
+
+    /// At the size of int4, widths of their own leave less of the error that the loss minds.
+    @Test
+    void searchedWidthsKeepTheSizeAndLoseLess() {
+        String mixed = "{_component_: IntxWeightOnlyConfig, weight_dtype: int4, groupsize: 32, exclude: [], %s}";
+        QuantizeConfig config = config(TinyRun.golden("model"), "mixed", "fp32", mixed.formatted("mixed_bits: auto"));
+        Certificate certificate = Recipes.quantize(config, Events.NONE).certificate();
+        assertThat(certificate.holds()).isTrue();
+        assertThat(certificate.scheme()).contains(" + ");
+        Map<String, QuantScheme> schemes =
+                QuantizedFolders.contents(dir.resolve("mixed")).schemes();
+        CausalLm model = Checkpoints.load(TinyRun.golden("model"), DType.F32, Device.CPU);
+        double bits = 0;
+        double weights = 0;
+        for (var e : schemes.entrySet()) {
+            long count = ((Linear) model.namedModules().get(e.getKey()))
+                            .weight()
+                            .shape()[0]
+                    * ((Linear) model.namedModules().get(e.getKey())).weight().shape()[1];
+            bits += (double) ((IntxScheme) e.getValue()).weightBits() * count;
+            weights += count;
+        }
+        assertThat(bits / weights).isBetween(3.5, 4.0);
+        assertThat(schemes.values().stream().distinct().count()).isGreaterThan(1);
+        Recipes.quantize(
+                config(TinyRun.golden("model"), "again", "fp32", mixed.formatted("mixed_bits: auto")), Events.NONE);
+        assertThat(QuantizedFolders.contents(dir.resolve("again")).schemes()).isEqualTo(schemes);
+        Recipes.quantize(
+                config(TinyRun.golden("model"), "small", "fp32", mixed.formatted("mixed_bits: auto, average_bits: 2")),
+                Events.NONE);
+        assertThat(QuantizedFolders.contents(dir.resolve("small")).schemes().values())
+                .allSatisfy(
+                        scheme -> assertThat(((IntxScheme) scheme).weightBits()).isEqualTo(2));
+    }
+
+    @Test
     void codesOfAnotherModelAreCounted() {
         CausalLm trained = quantized(4);
         CausalLm other = quantized(4);
@@ -119,8 +186,12 @@ class QuantizeRecipeTest {
     }
 
     private QuantizeConfig config(Path model, String output, String dtype) {
+        return config(model, output, dtype, QUANTIZER);
+    }
+
+    private QuantizeConfig config(Path model, String output, String dtype, String quantizer) {
         String yaml = "output_dir: %s\ncheckpoint_dir: %s\ndtype: %s\nquantizer: %s\n"
-                .formatted(dir.resolve(output), model, dtype, QUANTIZER);
+                .formatted(dir.resolve(output), model, dtype, quantizer);
         return Config.parse("test", yaml, List.of()).bind(QuantizeConfig.class).value();
     }
 }

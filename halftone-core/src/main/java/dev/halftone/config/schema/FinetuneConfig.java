@@ -157,7 +157,14 @@ public record FinetuneConfig(
         int logEveryNSteps,
 
         @Key(value = "whether the peak of memory is among the metrics", otherwise = "true")
-        boolean logPeakMemoryStats)
+        boolean logPeakMemoryStats,
+
+        @Key(
+                value =
+                        "how often health.jsonl gets each layer's SQNR, clipped weights, flipped codes and scale drift under `qat`, in optimizer steps; null ten times a run, 0 never",
+                otherwise = "null")
+        @Nullable
+        Integer logLayerHealthEveryNSteps)
         implements RecipeConfig {
     public FinetuneConfig {
         Check.atLeast("fake_quant_after_n_steps", fakeQuantAfterNSteps, 0);
@@ -172,6 +179,7 @@ public record FinetuneConfig(
         Check.atLeast("save_every_n_steps", saveEveryNSteps, 1);
         Check.atLeast("keep_last_n_checkpoints", keepLastNCheckpoints, 1);
         Check.atLeast("log_every_n_steps", logEveryNSteps, 1);
+        Check.atLeast("log_layer_health_every_n_steps", logLayerHealthEveryNSteps, 0);
         Check.dtype("dtype", dtype);
         Check.dtype("compute_dtype", computeDtype);
         if (dtype == DType.BF16 && computeDtype == DType.F32) {

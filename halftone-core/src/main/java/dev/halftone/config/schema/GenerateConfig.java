@@ -72,9 +72,13 @@ public record GenerateConfig(
         Check.above("top_p", topP, 0);
         Check.atMost("top_p", topP, 1);
         Check.atLeast("max_seq_len", maxSeqLen, 2);
-        if ((prompt == null) == messages.isEmpty()) {
+        if (prompt == null && messages.isEmpty()) {
             throw new InputException(
-                    "prompt: give the model a prompt or messages, and not both. Set prompt.user='Tell me a joke.'");
+                    "prompt: there is nothing to answer. Set prompt.user='Tell me a joke.' or give messages.");
+        }
+        if (prompt != null && !messages.isEmpty()) {
+            throw new InputException(
+                    "messages: there is a prompt too, and only one of them can be answered. Remove the prompt (~prompt), or the messages.");
         }
     }
 }

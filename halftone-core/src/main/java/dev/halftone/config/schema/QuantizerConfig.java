@@ -4,12 +4,26 @@ import dev.halftone.InputException;
 import dev.halftone.config.Component;
 import dev.halftone.config.Foreign;
 import dev.halftone.config.Key;
+import dev.halftone.quant.Float8Int4Scheme;
+import dev.halftone.quant.Float8Scheme;
+import dev.halftone.quant.GgufLattice;
+import dev.halftone.quant.GgufScheme;
 import dev.halftone.quant.GradientRule;
 import dev.halftone.quant.Granularity;
 import dev.halftone.quant.IntxScheme;
+import dev.halftone.quant.ModelOptScheme;
+import dev.halftone.quant.MxFormat;
+import dev.halftone.quant.MxScaleMode;
+import dev.halftone.quant.MxScheme;
 import dev.halftone.quant.Numerics;
+import dev.halftone.quant.Nvfp4Scheme;
 import dev.halftone.quant.QuantScheme;
 import java.util.List;
+import java.util.Locale;
+import java.util.Objects;
+import java.util.OptionalDouble;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
 /// What is quantized, and to what.
 @Foreign(
@@ -17,17 +31,56 @@ import java.util.List;
         why = "asymmetric int4 weights are not in this version",
         harmless = {"IntxWeightOnlyConfig", "Int8DynamicActivationIntxWeightConfig"})
 public sealed interface QuantizerConfig {
-    /// The numbers that the layers are quantized to.
-    QuantScheme scheme();
+    /// The quantizers that it consists of, in order: a layer gets the scheme of the last that means it.
+    List<OneScheme> parts();
 
-    /// Globs over module names: what is quantized, before [#exclude] is taken away.
-    List<String> include();
+    /// The schemes in short, for a line of progress.
+    default String label() {
+        return parts().stream().map(part -> part.scheme().label()).distinct().collect(Collectors.joining(" + "));
+    }
 
-    /// Globs over module names: what stays in float.
-    List<String> exclude();
+    /// A quantizer with one scheme for all its layers.
+    sealed interface OneScheme extends QuantizerConfig {
+        /// The numbers that the layers are quantized to.
+        QuantScheme scheme();
 
-    /// The gradient of values that quantization clamps.
-    GradientRule gradientRule();
+        /// Globs over module names: what is quantized, before [#exclude] is taken away.
+        List<String> include();
+
+        /// Globs over module names: what is left as it is.
+        List<String> exclude();
+
+        /// The gradient of values that quantization clamps.
+        GradientRule gradientRule();
+
+        /// The average width, in bits, of weights whose widths are searched for layer by layer; empty where all have
+        /// that of [#scheme].
+        default OptionalDouble searchedBits() {
+            return OptionalDouble.empty();
+        }
+
+        @Override
+        default List<OneScheme> parts() {
+            return List.of(this);
+        }
+    }
+
+    /// torchao's `ComposableQATQuantizer`.
+    @Component(
+            value = "ComposableQATQuantizer",
+            doc = "several quantizers for different layers; where two mean the same layer, the later one wins")
+    record Composable(@Key("the quantizers, in order") List<QuantizerConfig> quantizers) implements QuantizerConfig {
+        public Composable {
+            if (quantizers.isEmpty()) {
+                throw new InputException("quantizers: the list is empty. Name at least one quantizer.");
+            }
+        }
+
+        @Override
+        public List<OneScheme> parts() {
+            return quantizers.stream().flatMap(q -> q.parts().stream()).toList();
+        }
+    }
 
     /// torchao's `Int8DynamicActivationIntxWeightConfig`.
     @Component(
@@ -61,11 +114,31 @@ public sealed interface QuantizerConfig {
             @Key(
                     value = "gradient of clamped weights: `closed` (torch before 2.14), `open` (since), `identity`",
                     otherwise = "closed")
-            GradientRule gradientRule)
-            implements QuantizerConfig {
+            GradientRule gradientRule,
+
+            @Key(
+                    value =
+                            "`auto` gives each layer a width of its own, int2 to int8, by how much the loss minds its error; null gives all weight_dtype",
+                    otherwise = "null")
+            @Nullable
+            MixedBits mixedBits,
+
+            @Key(
+                    value =
+                            "what those widths average, over all weights of the layers; null takes that of weight_dtype",
+                    otherwise = "null")
+            @Nullable
+            Double averageBits)
+            implements OneScheme {
         public Int8DynamicActivationIntxWeight {
             requireIncluded(include);
+            requireMixed(mixedBits, averageBits);
             new IntxScheme(weightDtype.bits(), groupsize, true, Numerics.TORCHAO);
+        }
+
+        @Override
+        public OptionalDouble searchedBits() {
+            return searched(mixedBits, averageBits, weightDtype);
         }
 
         @Override
@@ -100,11 +173,31 @@ public sealed interface QuantizerConfig {
             @Key(
                     value = "gradient of clamped weights: `closed` (torch before 2.14), `open` (since), `identity`",
                     otherwise = "closed")
-            GradientRule gradientRule)
-            implements QuantizerConfig {
+            GradientRule gradientRule,
+
+            @Key(
+                    value =
+                            "`auto` gives each layer a width of its own, int2 to int8, by how much the loss minds its error; null gives all weight_dtype",
+                    otherwise = "null")
+            @Nullable
+            MixedBits mixedBits,
+
+            @Key(
+                    value =
+                            "what those widths average, over all weights of the layers; null takes that of weight_dtype",
+                    otherwise = "null")
+            @Nullable
+            Double averageBits)
+            implements OneScheme {
         public IntxWeightOnly {
             requireIncluded(include);
+            requireMixed(mixedBits, averageBits);
             new IntxScheme(weightDtype.bits(), groupsize, false, Numerics.TORCHAO);
+        }
+
+        @Override
+        public OptionalDouble searchedBits() {
+            return searched(mixedBits, averageBits, weightDtype);
         }
 
         @Override
@@ -138,7 +231,7 @@ public sealed interface QuantizerConfig {
                     value = "gradient of clamped weights: `closed` (torch before 2.14), `open` (since), `identity`",
                     otherwise = "closed")
             GradientRule gradientRule)
-            implements QuantizerConfig {
+            implements OneScheme {
         public Int8DynActInt4Weight {
             requireIncluded(include);
             if (groupsize instanceof Granularity.PerAxis) {
@@ -150,6 +243,413 @@ public sealed interface QuantizerConfig {
         @Override
         public QuantScheme scheme() {
             return new IntxScheme(4, groupsize, true, Numerics.TORCHAO_LEGACY);
+        }
+    }
+
+    /// torchao's `Int4WeightOnlyEmbeddingQATQuantizer`.
+    @Component(
+            value = {"Int4WeightOnlyEmbeddingQATQuantizer", "Int4WeightOnlyEmbeddingQuantizer"},
+            doc = "int4 embedding tables, with float32 scales; a head that is tied to one is quantized with it")
+    @Foreign(
+            value = {"scale_precision", "zero_point_precision"},
+            why = "scales are float32, and zero points are 0",
+            harmless = {"float32", "torch.float32", "int32", "torch.int32"})
+    record Int4WeightOnlyEmbedding(
+            @Key(value = "how many neighbours along the width share a scale", otherwise = "256", also = "group_size")
+            Granularity groupsize,
+
+            @Key(value = "paths of embeddings", otherwise = "[model.embed_tokens]")
+            List<String> include,
+
+            @Key(
+                    value = "gradient of clamped weights: `closed` (torch before 2.14), `open` (since), `identity`",
+                    otherwise = "closed")
+            GradientRule gradientRule)
+            implements OneScheme {
+        public Int4WeightOnlyEmbedding {
+            requireIncluded(include);
+        }
+
+        @Override
+        public List<String> exclude() {
+            return List.of();
+        }
+
+        @Override
+        public QuantScheme scheme() {
+            return new IntxScheme(4, groupsize, false, Numerics.TORCHAO_LEGACY);
+        }
+    }
+
+    /// Weights as llama.cpp stores them.
+    @Component(value = "GGUFWeightOnlyConfig", doc = "weights in a block type of GGUF files, activations in float")
+    record GgufWeightOnly(
+            @Key("block type of the file that the model is to become")
+            GgufLattice type,
+
+            @Key(value = "globs over the names of linear layers: what is quantized", otherwise = "['*']")
+            List<String> include,
+
+            @Key(
+                    value = "globs over names: what of it stays in float; [] quantizes the head too",
+                    otherwise = "[lm_head]")
+            List<String> exclude,
+
+            @Key(
+                    value =
+                            "gradient of clamped weights: `identity` (passes), `closed` (0), `open` (0 on the bounds too)",
+                    otherwise = "identity")
+            GradientRule gradientRule)
+            implements OneScheme {
+        public GgufWeightOnly {
+            requireIncluded(include);
+        }
+
+        @Override
+        public QuantScheme scheme() {
+            return new GgufScheme(type);
+        }
+    }
+
+    private static void requireMixed(@Nullable MixedBits mixedBits, @Nullable Double averageBits) {
+        if (mixedBits == null && averageBits != null) {
+            throw new InputException(
+                    "average_bits: the layers have one width, that of weight_dtype. Set mixed_bits=auto, or remove this key.");
+        }
+        Check.atLeast("average_bits", averageBits, 2);
+        Check.atMost("average_bits", averageBits == null ? 2 : averageBits, 8);
+    }
+
+    private static OptionalDouble searched(
+            @Nullable MixedBits mixedBits, @Nullable Double averageBits, IntN weightDtype) {
+        if (mixedBits == null) {
+            return OptionalDouble.empty();
+        }
+        return OptionalDouble.of(averageBits == null ? weightDtype.bits() : averageBits);
+    }
+
+    /// torchao's `MXDynamicActivationMXWeightConfig`.
+    @Component(
+            value = "MXDynamicActivationMXWeightConfig",
+            doc = "weights and activations in microscaling (MX) formats, activations on the fly")
+    @Foreign(value = "block_size", why = "MX blocks have 32 values", harmless = "32")
+    @Foreign(value = "kernel_preference", why = "products run on the values that codes stand for, on any device")
+    record MxDynamicActivationMxWeight(
+            @Key(
+                    value = "mxfp4, mxfp6_e2m3, mxfp6_e3m2, mxfp8_e4m3, mxfp8_e5m2 or mxint8, or torch's name of it",
+                    otherwise = "mxfp8_e4m3")
+            MxFormat activationDtype,
+
+            @Key(value = "format of the weights, of the same kinds", otherwise = "mxfp8_e4m3")
+            MxFormat weightDtype,
+
+            @Key(
+                    value =
+                            "how 32 neighbours choose the power of two that they share: `floor`, `ceil`, `even`, `rceil`",
+                    otherwise = "rceil")
+            MxScaleMode scalingMode,
+
+            @Key(
+                    value =
+                            "whose arithmetic: `torchao`; `ocp` for mxint8; `compressed_tensors` for mxfp4 with `even`; null says which by the format",
+                    otherwise = "null")
+            @Nullable
+            Numerics numerics,
+
+            @Key(value = "globs over the names of linear layers: what is quantized", otherwise = "['*']")
+            List<String> include,
+
+            @Key(
+                    value = "globs over names: what of it stays in float; [] quantizes the head too",
+                    otherwise = "[lm_head]")
+            List<String> exclude)
+            implements OneScheme {
+        public MxDynamicActivationMxWeight {
+            requireIncluded(include);
+            numerics = numerics == null ? MxScheme.numerics(weightDtype) : numerics;
+            new MxScheme(weightDtype, activationDtype, scalingMode, numerics);
+        }
+
+        @Override
+        public QuantScheme scheme() {
+            return new MxScheme(weightDtype, activationDtype, scalingMode, Objects.requireNonNull(numerics));
+        }
+
+        /// No clamp stops it.
+        @Override
+        public GradientRule gradientRule() {
+            return GradientRule.IDENTITY;
+        }
+    }
+
+    /// MX weights under activations in float, which torchao does not have.
+    @Component(value = "MXWeightOnlyConfig", doc = "weights in a microscaling (MX) format, activations in float")
+    @Foreign(value = "block_size", why = "MX blocks have 32 values", harmless = "32")
+    record MxWeightOnly(
+            @Key(
+                    value = "mxfp4, mxfp6_e2m3, mxfp6_e3m2, mxfp8_e4m3, mxfp8_e5m2 or mxint8, or torch's name of it",
+                    otherwise = "mxfp8_e4m3")
+            MxFormat weightDtype,
+
+            @Key(
+                    value =
+                            "how 32 neighbours choose the power of two that they share: `floor`, `ceil`, `even`, `rceil`",
+                    otherwise = "rceil")
+            MxScaleMode scalingMode,
+
+            @Key(
+                    value =
+                            "whose arithmetic: `torchao`; `ocp` for mxint8; `compressed_tensors` for mxfp4 with `even`; null says which by the format",
+                    otherwise = "null")
+            @Nullable
+            Numerics numerics,
+
+            @Key(value = "globs over the names of linear layers: what is quantized", otherwise = "['*']")
+            List<String> include,
+
+            @Key(
+                    value = "globs over names: what of it stays in float; [] quantizes the head too",
+                    otherwise = "[lm_head]")
+            List<String> exclude)
+            implements OneScheme {
+        public MxWeightOnly {
+            requireIncluded(include);
+            numerics = numerics == null ? MxScheme.numerics(weightDtype) : numerics;
+            new MxScheme(weightDtype, null, scalingMode, numerics);
+        }
+
+        @Override
+        public QuantScheme scheme() {
+            return new MxScheme(weightDtype, null, scalingMode, Objects.requireNonNull(numerics));
+        }
+
+        /// No clamp stops it.
+        @Override
+        public GradientRule gradientRule() {
+            return GradientRule.IDENTITY;
+        }
+    }
+
+    /// torchao's `NVFP4DynamicActivationNVFP4WeightConfig`.
+    @Component(
+            value = "NVFP4DynamicActivationNVFP4WeightConfig",
+            doc = "weights and activations in NVFP4, activations on the fly")
+    @Foreign(value = "use_triton_kernel", why = "products run on the values that codes stand for, on any device")
+    record Nvfp4DynamicActivationNvfp4Weight(
+            @Key(value = "whether a tensor has a scale beside those of its blocks of 16", otherwise = "true")
+            boolean useDynamicPerTensorScale,
+
+            @Key(
+                    value =
+                            "whose arithmetic: `torchao`, `modelopt` (what it stores), `modelopt_training` (what it trains with), `compressed_tensors`",
+                    otherwise = "torchao")
+            Numerics numerics,
+
+            @Key(value = "globs over the names of linear layers: what is quantized", otherwise = "['*']")
+            List<String> include,
+
+            @Key(
+                    value = "globs over names: what of it stays in float; [] quantizes the head too",
+                    otherwise = "[lm_head]")
+            List<String> exclude)
+            implements OneScheme {
+        public Nvfp4DynamicActivationNvfp4Weight {
+            requireIncluded(include);
+            new Nvfp4Scheme(true, useDynamicPerTensorScale, numerics);
+        }
+
+        @Override
+        public QuantScheme scheme() {
+            return new Nvfp4Scheme(true, useDynamicPerTensorScale, numerics);
+        }
+
+        /// No clamp stops it.
+        @Override
+        public GradientRule gradientRule() {
+            return GradientRule.IDENTITY;
+        }
+    }
+
+    /// torchao's `NVFP4WeightOnlyConfig`.
+    @Component(value = "NVFP4WeightOnlyConfig", doc = "weights in NVFP4, activations in float")
+    record Nvfp4WeightOnly(
+            @Key(value = "whether a tensor has a scale beside those of its blocks of 16", otherwise = "true")
+            boolean useDynamicPerTensorScale,
+
+            @Key(
+                    value =
+                            "whose arithmetic: `torchao`, `modelopt` (what it stores), `modelopt_training` (what it trains with), `compressed_tensors`",
+                    otherwise = "torchao")
+            Numerics numerics,
+
+            @Key(value = "globs over the names of linear layers: what is quantized", otherwise = "['*']")
+            List<String> include,
+
+            @Key(
+                    value = "globs over names: what of it stays in float; [] quantizes the head too",
+                    otherwise = "[lm_head]")
+            List<String> exclude)
+            implements OneScheme {
+        public Nvfp4WeightOnly {
+            requireIncluded(include);
+            new Nvfp4Scheme(false, useDynamicPerTensorScale, numerics);
+        }
+
+        @Override
+        public QuantScheme scheme() {
+            return new Nvfp4Scheme(false, useDynamicPerTensorScale, numerics);
+        }
+
+        /// No clamp stops it.
+        @Override
+        public GradientRule gradientRule() {
+            return GradientRule.IDENTITY;
+        }
+    }
+
+    /// torchao's `Float8DynamicActivationFloat8WeightConfig`, and compressed-tensors' FP8_DYNAMIC.
+    @Component(
+            value = "Float8DynamicActivationFloat8WeightConfig",
+            doc = "weights and activations in float8 (e4m3), activations on the fly")
+    @Foreign(
+            value = {"activation_dtype", "weight_dtype"},
+            why = "both are e4m3",
+            harmless = {"float8_e4m3fn", "torch.float8_e4m3fn", "e4m3"})
+    @Foreign(
+            value = {"mm_config", "kernel_preference", "packing_format", "set_inductor_config", "version"},
+            why = "products run on the values that codes stand for, on any device")
+    record Float8DynamicActivationFloat8Weight(
+            @Key(value = "what shares a scale: `row` (an output channel, a token) or `tensor`", otherwise = "tensor")
+            Float8Granularity granularity,
+
+            @Key(value = "the least that the largest magnitude of an activation counts as", otherwise = "null")
+            @Nullable
+            Double activationValueLb,
+
+            @Key(value = "the most that it counts as", otherwise = "null") @Nullable
+            Double activationValueUb,
+
+            @Key(
+                    value = "whether gradients flow through scales, under a gradient_rule other than `identity`",
+                    otherwise = "false")
+            boolean scaleGradient,
+
+            @Key(
+                    value =
+                            "whose arithmetic: `torchao`, finite for zeros; `torchao_verbatim`, to the letter; `compressed_tensors`",
+                    otherwise = "torchao")
+            Numerics numerics,
+
+            @Key(value = "globs over the names of linear layers: what is quantized", otherwise = "['*']")
+            List<String> include,
+
+            @Key(
+                    value = "globs over names: what of it stays in float; [] quantizes the head too",
+                    otherwise = "[lm_head]")
+            List<String> exclude,
+
+            @Key(
+                    value = "gradient of clamped values: `identity`, or torchao's with `closed` or `open` clamps",
+                    otherwise = "identity")
+            GradientRule gradientRule)
+            implements OneScheme {
+        public Float8DynamicActivationFloat8Weight {
+            requireIncluded(include);
+            scheme(granularity, activationValueLb, activationValueUb, scaleGradient, numerics);
+        }
+
+        @Override
+        public QuantScheme scheme() {
+            return scheme(granularity, activationValueLb, activationValueUb, scaleGradient, numerics);
+        }
+
+        private static Float8Scheme scheme(
+                Float8Granularity granularity,
+                @Nullable Double lowest,
+                @Nullable Double highest,
+                boolean scaleGradient,
+                Numerics numerics) {
+            return new Float8Scheme(
+                    granularity.blocks(),
+                    lowest == null ? 0 : lowest.floatValue(),
+                    highest == null ? Float.POSITIVE_INFINITY : highest.floatValue(),
+                    scaleGradient,
+                    numerics);
+        }
+    }
+
+    /// torchao's `Float8DynamicActivationInt4WeightConfig`.
+    @Component(
+            value = "Float8DynamicActivationInt4WeightConfig",
+            doc = "float8 (e4m3) activations, per token and on the fly, and int4 weights")
+    @Foreign(
+            value = {"int4_packing_format", "packing_format"},
+            why = "codes are packed when they are stored")
+    record Float8DynamicActivationInt4Weight(
+            @Key(value = "how many neighbours along the input share a scale", otherwise = "128", also = "group_size")
+            Granularity groupsize,
+
+            @Key(
+                    value =
+                            "whose arithmetic: `torchao`, what it stores; `torchao_verbatim`, what it trains, which is another",
+                    otherwise = "torchao")
+            Numerics numerics,
+
+            @Key(value = "globs over the names of linear layers: what is quantized", otherwise = "['*']")
+            List<String> include,
+
+            @Key(
+                    value = "globs over names: what of it stays in float; [] quantizes the head too",
+                    otherwise = "[lm_head]")
+            List<String> exclude,
+
+            @Key(
+                    value = "gradient of clamped values: `identity`, or torchao's with `closed` or `open` clamps",
+                    otherwise = "identity")
+            GradientRule gradientRule)
+            implements OneScheme {
+        public Float8DynamicActivationInt4Weight {
+            requireIncluded(include);
+            new Float8Int4Scheme(groupsize, numerics);
+        }
+
+        @Override
+        public QuantScheme scheme() {
+            return new Float8Int4Scheme(groupsize, numerics);
+        }
+    }
+
+    /// ModelOpt's configurations of int8, float8 and int4.
+    @Component(value = "ModelOptQuantizer", doc = "a configuration of ModelOpt's `mtq.quantize`, by its name there")
+    record ModelOpt(
+            @Key("one whose inputs need no calibration: the others are refused")
+            ModelOptScheme.Config config,
+
+            @Key(value = "globs over the names of linear layers: what is quantized", otherwise = "['*']")
+            List<String> include,
+
+            @Key(
+                    value = "globs over names: what of it stays in float; [] quantizes the head too",
+                    otherwise = "[lm_head]")
+            List<String> exclude,
+
+            @Key(
+                    value = "gradient of clamped values: `identity`, or ModelOpt's pass_through_bwd=False, `closed`",
+                    otherwise = "identity")
+            GradientRule gradientRule)
+            implements OneScheme {
+        public ModelOpt {
+            requireIncluded(include);
+            if (new ModelOptScheme(config).calibrated()) {
+                throw new InputException(
+                        "config: %s calibrates the ranges of inputs, which this version does not. Use one of fp8_per_channel_per_token_cfg, int8_weight_only_cfg, int4_blockwise_weight_only_cfg."
+                                .formatted(config.name().toLowerCase(Locale.ROOT)));
+            }
+        }
+
+        @Override
+        public QuantScheme scheme() {
+            return new ModelOptScheme(config);
         }
     }
 

@@ -99,6 +99,20 @@ public enum GgmlType {
         return 8.0 * blockBytes / blockSize;
     }
 
+    /// The values of whole blocks, row-major.
+    ///
+    /// @throws IllegalArgumentException if this type cannot be read, or the bytes are not whole blocks
+    public float[] dequantize(MemorySegment blocks) {
+        if (decoder == null || blocks.byteSize() % blockBytes != 0) {
+            throw new IllegalArgumentException("no blocks of %s in %d bytes".formatted(this, blocks.byteSize()));
+        }
+        float[] out = new float[Math.toIntExact(blocks.byteSize() / blockBytes * blockSize)];
+        for (int o = 0; o < out.length; o += blockSize) {
+            decoder.decode(blocks, (long) o / blockSize * blockBytes, out, o);
+        }
+        return out;
+    }
+
     /// Reads blocks as float32, or is empty for a type that cannot be read.
     Optional<Decoder> decoder() {
         return Optional.ofNullable(decoder);

@@ -2,6 +2,7 @@
 ///
 /// [dev.halftone.format.gguf.GgufFile] reads one: metadata, tensors, and their values as float32.
 /// [dev.halftone.format.gguf.GgufImport] makes a Hugging Face folder of one.
+/// [dev.halftone.format.gguf.LatticeBlocks] makes blocks of trained codes.
 ///
 /// The format is specified in ggml's `docs/gguf.md`; block layouts follow ggml's `ggml-common.h` and the reference
 /// implementation in numpy, gguf-py 0.19 `quants.py`.

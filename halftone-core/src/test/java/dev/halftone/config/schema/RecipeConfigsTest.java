@@ -8,7 +8,6 @@ import dev.halftone.InputException;
 import dev.halftone.config.Config;
 import dev.halftone.quant.GradientRule;
 import dev.halftone.quant.Granularity;
-import dev.halftone.quant.IntxScheme;
 import dev.halftone.quant.Numerics;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -59,7 +58,9 @@ class RecipeConfigsTest {
                         new Granularity.PerGroup(32),
                         List.of("*"),
                         List.of("lm_head"),
-                        GradientRule.CLOSED));
+                        GradientRule.CLOSED,
+                        null,
+                        null));
         assertThat(c.dataset().dataFiles()).containsExactly(Path.of("corpus/train"));
         assertThat(c.clipGradNorm()).isEqualTo(1.0);
         assertThat(c.computeDtype()).isEqualTo(DType.BF16);
@@ -133,18 +134,68 @@ class RecipeConfigsTest {
         "IntxWeightOnlyConfig, quantizer.groupsize=32, int8wo-g32",
         "Int8DynActInt4WeightQATQuantizer, quantizer.groupsize=32, 8da4w-g32@torchao-legacy",
         "Int8DynActInt4WeightQuantizer, quantizer.padding_allowed=False, 8da4w-g256@torchao-legacy",
+        "GGUFWeightOnlyConfig, quantizer.type=q4_0, q4_0",
+        "GGUFWeightOnlyConfig, quantizer.type=MXFP4, mxfp4",
+        "MXDynamicActivationMXWeightConfig, quantizer.block_size=32, mxfp8_e4m3-rceil",
+        "MXDynamicActivationMXWeightConfig, quantizer.weight_dtype=torch.float4_e2m1fn_x2, mxfp8_e4m3da-mxfp4w-rceil",
+        "MXWeightOnlyConfig, quantizer.scaling_mode=ScaleCalculationMode.EVEN, mxfp8_e4m3wo-even",
+        "MXWeightOnlyConfig, quantizer.weight_dtype=mxint8, mxint8wo-rceil",
+        "NVFP4DynamicActivationNVFP4WeightConfig, quantizer.use_triton_kernel=True, nvfp4",
+        "NVFP4DynamicActivationNVFP4WeightConfig, quantizer.numerics=modelopt, nvfp4@modelopt",
+        "NVFP4WeightOnlyConfig, quantizer.use_dynamic_per_tensor_scale=False, nvfp4wo-one_level",
+        "NVFP4WeightOnlyConfig, quantizer.numerics=modelopt-training, nvfp4wo@modelopt-training",
+        "Float8DynamicActivationFloat8WeightConfig, quantizer.mm_config=null, float8-tensor",
+        "Float8DynamicActivationFloat8WeightConfig, quantizer.granularity=PerRow(), float8-row",
+        "Float8DynamicActivationFloat8WeightConfig, quantizer.activation_value_ub=1200, 'float8-tensor-amax[0.0,1200.0]'",
+        "Float8DynamicActivationFloat8WeightConfig, quantizer.scale_gradient=true, float8-tensor+scale-gradient",
+        "Float8DynamicActivationFloat8WeightConfig, quantizer.numerics=torchao-verbatim, float8-tensor@torchao-verbatim",
+        "Float8DynamicActivationInt4WeightConfig, quantizer.int4_packing_format=plain, float8-int4-g128",
+        "Float8DynamicActivationInt4WeightConfig, quantizer.numerics=torchao_verbatim, float8-int4-g128@torchao-verbatim",
+        "ModelOptQuantizer, quantizer.config=INT8_WEIGHT_ONLY_CFG, modelopt-int8_weight_only_cfg",
     })
     void quantizersGiveSchemes(String component, String key, String label) {
         FinetuneConfig c = finetune("quantizer={_component_: " + component + "}", key);
-        assertThat(c.forQat().quantizer())
-                .satisfies(q -> assertThat(q.scheme().label()).isEqualTo(label));
+        assertThat(c.forQat().quantizer()).satisfies(q -> assertThat(q.label()).isEqualTo(label));
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "MXWeightOnlyConfig, quantizer.weight_dtype=int4, is no MX format. Use one of mxfp4",
+        "MXWeightOnlyConfig, quantizer.scaling_mode=round, quantizer.scaling_mode: there is no 'round'.",
+        "MXWeightOnlyConfig, quantizer.numerics=modelopt, weight_dtype: there is no mxfp8_e4m3",
+        "MXWeightOnlyConfig, quantizer.block_size=16, block_size",
+        "NVFP4WeightOnlyConfig, quantizer.numerics=nvidia, quantizer.numerics: nobody's are called 'nvidia'.",
+        "NVFP4WeightOnlyConfig, quantizer.numerics=ggml, numerics: there is no NVFP4 of ggml.",
+    })
+    void whatIsNoMxOrNvfp4IsRefused(String component, String key, String message) {
+        assertThatThrownBy(() -> finetune("quantizer={_component_: " + component + "}", key))
+                .isInstanceOf(InputException.class)
+                .hasMessageContaining(message);
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "Float8DynamicActivationFloat8WeightConfig, quantizer.granularity=group, float8 scales are not shared by a",
+        "Float8DynamicActivationFloat8WeightConfig, quantizer.activation_value_lb=-1, activation_value_lb: -1.0 is",
+        "Float8DynamicActivationFloat8WeightConfig, quantizer.numerics=ggml, numerics: float8 has none of ggml.",
+        "Float8DynamicActivationFloat8WeightConfig, quantizer.weight_dtype=float8_e5m2, weight_dtype",
+        "Float8DynamicActivationInt4WeightConfig, quantizer.groupsize=channel, groupsize",
+        "Float8DynamicActivationInt4WeightConfig, quantizer.numerics=modelopt, have none of modelopt.",
+        "ModelOptQuantizer, quantizer.config=int8_default_cfg, calibrates the ranges of inputs",
+        "ModelOptQuantizer, quantizer.config=int9, is not one of int8_default_cfg",
+    })
+    void whatIsNoFloat8IsRefused(String component, String key, String message) {
+        assertThatThrownBy(() -> finetune("quantizer={_component_: " + component + "}", key))
+                .isInstanceOf(InputException.class)
+                .hasMessageContaining(message);
     }
 
     @Test
     void legacyNumericsComeFromTheLegacyNames() {
         FinetuneConfig c = finetune("quantizer={_component_: Int8DynActInt4WeightQuantizer}");
         assertThat(c.forQat().quantizer())
-                .satisfies(q -> assertThat(((IntxScheme) q.scheme()).numerics()).isEqualTo(Numerics.TORCHAO_LEGACY));
+                .satisfies(q ->
+                        assertThat(q.parts().getFirst().scheme().numerics()).isEqualTo(Numerics.TORCHAO_LEGACY));
     }
 
     private static EvalConfig eval(String... overrides) {
@@ -166,7 +217,7 @@ class RecipeConfigsTest {
                 "quantizer.groupsize=32");
         assertThat(c.dataFiles()).containsExactly(Path.of("a.txt"), Path.of("b.txt"));
         assertThat(c.dtype()).isEqualTo(DType.F32);
-        assertThat(c.quantizer()).satisfies(q -> assertThat(q.scheme().label()).startsWith("8da4w-g32"));
+        assertThat(c.quantizer()).satisfies(q -> assertThat(q.label()).startsWith("8da4w-g32"));
         assertThatThrownBy(() -> eval()).hasMessageContaining("data_files: perplexity needs texts");
         assertThatThrownBy(() -> eval("data_files=a", "tasks=[]")).hasMessageContaining("tasks: the list is empty");
     }
@@ -178,13 +229,61 @@ class RecipeConfigsTest {
     }
 
     @Test
+    void searchedWidthsAverageThatOfTheWeightDtype() {
+        String intx = "quantizer={_component_: IntxWeightOnlyConfig, weight_dtype: int3, %s}";
+        assertThat(quantizer(intx.formatted("mixed_bits: auto")).searchedBits()).hasValue(3);
+        assertThat(quantizer(intx.formatted("mixed_bits: auto, average_bits: 3.5"))
+                        .searchedBits())
+                .hasValue(3.5);
+        assertThat(quantizer(intx.formatted("groupsize: 32")).searchedBits()).isEmpty();
+        assertThatThrownBy(() -> quantizer(intx.formatted("average_bits: 3.5")))
+                .hasMessageContaining("average_bits: the layers have one width");
+        assertThatThrownBy(() -> quantizer(intx.formatted("mixed_bits: auto, average_bits: 1.5")))
+                .hasMessageContaining("average_bits: 1.5 is too small");
+    }
+
+    private static QuantizerConfig.OneScheme quantizer(String override) {
+        return Config.parse("test", "output_dir: out\ncheckpoint_dir: model\n", List.of(override))
+                .bind(QuantizeConfig.class)
+                .value()
+                .quantizer()
+                .parts()
+                .getFirst();
+    }
+
+    @Test
+    void severalQuantizersComposeInTheirOrder() {
+        QuantizerConfig quantizer = Config.parse("test", """
+                        output_dir: out
+                        checkpoint_dir: model
+                        quantizer:
+                          _component_: torchao.quantization.qat.ComposableQATQuantizer
+                          quantizers:
+                            - {_component_: Int8DynActInt4WeightQATQuantizer, groupsize: 32}
+                            - {_component_: IntxWeightOnlyConfig, weight_dtype: int8, include: ["*.down_proj"], exclude: []}
+                            - {_component_: Int4WeightOnlyEmbeddingQATQuantizer, group_size: 64}
+                        """, List.of())
+                .bind(QuantizeConfig.class)
+                .value()
+                .quantizer();
+        assertThat(quantizer.parts())
+                .extracting(part -> part.scheme().label())
+                .containsExactly("8da4w-g32@torchao-legacy", "int8wo-channel", "int4wo-g64@torchao-legacy");
+        assertThat(quantizer.parts().get(2).include()).containsExactly("model.embed_tokens");
+        assertThat(quantizer.label())
+                .isEqualTo("8da4w-g32@torchao-legacy + int8wo-channel + int4wo-g64@torchao-legacy");
+    }
+
+    @Test
     void promptsAreTextsOrMessages() {
         assertThat(generate("prompt=Once upon").prompt()).isEqualTo(new PromptConfig("Once upon", null, null));
         assertThat(generate("prompt={system: s, user: u}").prompt()).isEqualTo(new PromptConfig(null, "s", "u"));
         assertThat(generate("prompt={user: {text: u}}").prompt()).isEqualTo(new PromptConfig(null, null, "u"));
         assertThat(generate("messages=[{role: user, content: hi}]").messages())
                 .containsExactly(new MessageConfig("user", "hi"));
-        assertThatThrownBy(() -> generate()).hasMessageContaining("prompt: give the model a prompt or messages");
+        assertThatThrownBy(() -> generate()).hasMessageContaining("prompt: there is nothing to answer");
+        assertThatThrownBy(() -> generate("prompt=x", "messages=[{role: user, content: y}]"))
+                .hasMessageContaining("messages: there is a prompt too");
         assertThatThrownBy(() -> generate("prompt={system: s}"))
                 .hasMessageContaining("prompt.user: a prompt is either");
         assertThatThrownBy(() -> generate("prompt={user: {text: u, image: i}}"))

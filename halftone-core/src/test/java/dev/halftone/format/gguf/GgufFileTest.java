@@ -15,7 +15,6 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
@@ -82,24 +81,25 @@ class GgufFileTest {
     }
 
     static List<JsonNode> blocks() {
-        return new ArrayList<>(
-                Json.readObject(Golden.path("gguf/blocks.json")).path("cases").values());
+        return Json.readObject(Golden.path("quant/index.json"))
+                .path("cases")
+                .valueStream()
+                .filter(c -> c.path("file").asString().equals("08_gguf.safetensors"))
+                .toList();
     }
 
     @ParameterizedTest
     @MethodSource("blocks")
     void dequantizationMatchesGgufPyBitForBit(JsonNode golden) {
-        GgmlType type = GgmlType.of(golden.path("ggml_type").asInt()).orElseThrow();
-        assertThat(type.blockSize()).isEqualTo(golden.path("block").asInt());
-        assertThat(type.blockBytes()).isEqualTo(golden.path("bytes_per_block").asInt());
-        try (SafetensorsFile file = SafetensorsFile.open(Golden.path("gguf/blocks.safetensors"))) {
-            MemorySegment raw = file.data(golden.path("raw").asString());
-            int[] expected = ints(file.data(golden.path("x_dq").asString()));
-            float[] actual = new float[expected.length];
-            for (int o = 0; o < actual.length; o += type.blockSize()) {
-                type.decoder().orElseThrow().decode(raw, (long) o / type.blockSize() * type.blockBytes(), actual, o);
-            }
-            assertThat(bits(actual)).isEqualTo(expected);
+        JsonNode params = golden.path("params");
+        GgmlType type = GgmlType.of(params.path("ggml_type").asInt()).orElseThrow();
+        assertThat(type.blockSize()).isEqualTo(params.path("block").asInt());
+        assertThat(type.blockBytes()).isEqualTo(params.path("bytes_per_block").asInt());
+        try (SafetensorsFile file = SafetensorsFile.open(Golden.path("quant/08_gguf.safetensors"))) {
+            MemorySegment raw = file.data(golden.at("/tensors/raw/key").asString());
+            int[] expected = ints(file.data(golden.at("/tensors/x_dq/key").asString()));
+            assertThat(bits(type.dequantize(raw))).isEqualTo(expected);
+            assertThatThrownBy(() -> type.dequantize(raw.asSlice(1))).isInstanceOf(IllegalArgumentException.class);
         }
     }
 

@@ -7,8 +7,12 @@ import dev.halftone.Golden;
 import dev.halftone.TestModels;
 import dev.halftone.format.Json;
 import dev.halftone.format.hf.HfFolder;
+import dev.halftone.quant.GgufGrid;
+import dev.halftone.quant.GgufLattice;
+import dev.halftone.quant.Oracle.Codes;
 import dev.halftone.tokenizer.Tokenizer;
 import dev.halftone.tokenizer.Tokenizers;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
@@ -32,6 +36,21 @@ class GgufImportIntegrationTest {
     @BeforeAll
     static void findTheModel() {
         smolLm2 = TestModels.smolLm2();
+    }
+
+    @Test
+    void blocksThatLlamaCppWroteQuantizeToThemselves() {
+        try (GgufFile file = GgufFile.open(smolLm2)) {
+            file.tensors().forEach((name, tensor) -> {
+                if (!tensor.typeName().equals("F32")) {
+                    GgufLattice lattice = GgufLattice.valueOf(tensor.typeName());
+                    float[] values = file.dequantize(name);
+                    Codes q = new GgufGrid(lattice, DType.F32).oracle().quantize(values, values.length);
+                    MemorySegment blocks = MemorySegment.ofArray(LatticeBlocks.pack(q, lattice));
+                    assertThat(blocks.mismatch(file.data(name))).as(name).isEqualTo(-1);
+                }
+            });
+        }
     }
 
     /// The digests are of what transformers 5.23 reads from the same file, rounded by torch, tensor by tensor in
