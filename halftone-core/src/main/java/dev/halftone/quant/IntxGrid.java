@@ -25,6 +25,7 @@ public record IntxGrid(
         DType scaleDtype = switch (scheme.numerics()) {
             case TORCHAO -> dtype;
             case TORCHAO_LEGACY -> DType.F32;
+            default -> throw new IllegalArgumentException("no intN of " + scheme.numerics());
         };
         return new IntxGrid(
                 scheme.qmin(),
@@ -42,6 +43,7 @@ public record IntxGrid(
         return switch (numerics) {
             case TORCHAO -> new IntxGrid(-128, 127, false, dtype, dtype, (float) dtype.smallestNormal(), token);
             case TORCHAO_LEGACY -> new IntxGrid(-128, 127, false, dtype, DType.F32, 0x1p-23f, token);
+            default -> throw new IllegalArgumentException("no int8 activations of " + numerics);
         };
     }
 

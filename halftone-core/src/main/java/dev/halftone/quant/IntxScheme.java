@@ -19,6 +19,10 @@ public record IntxScheme(int weightBits, Granularity granularity, boolean int8Ac
         if (weightBits < 1 || weightBits > 8) {
             throw new InputException("weight_dtype: int%d is not supported. Use int2 to int8.".formatted(weightBits));
         }
+        if (numerics != Numerics.TORCHAO && numerics != Numerics.TORCHAO_LEGACY) {
+            throw new InputException("numerics: intN has none of %s. Use %s or %s."
+                    .formatted(numerics.label(), Numerics.TORCHAO.label(), Numerics.TORCHAO_LEGACY.label()));
+        }
     }
 
     /// Smallest code: no narrow range, so int4 is [-8, 7].

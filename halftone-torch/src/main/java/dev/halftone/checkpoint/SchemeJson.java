@@ -2,7 +2,10 @@ package dev.halftone.checkpoint;
 
 import dev.halftone.InputException;
 import dev.halftone.format.Json;
+import dev.halftone.quant.CompressedIntScheme;
 import dev.halftone.quant.Granularity;
+import dev.halftone.quant.Int4Scheme;
+import dev.halftone.quant.Int8Scheme;
 import dev.halftone.quant.IntxScheme;
 import dev.halftone.quant.Numerics;
 import dev.halftone.quant.QuantScheme;
@@ -14,12 +17,20 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
-/// Schemes as JSON, in an artifact's `config.json`: exactly the record, so that what is loaded computes as what
-/// was trained.
+/// Schemes as JSON, in an artifact's `config.json`: exactly the record, so that what is loaded computes as
+/// what was trained.
 ///
-/// `{"type": "intx", "weight_bits": 4, "group_size": 32, "int8_activations": true, "numerics": "torchao"}`, with
-/// `"group_size": null` for a scale per output channel.
+/// `{"type": "intx", "weight_bits": 4, "group_size": 32, "int8_activations": true, "numerics": "torchao"}`,
+/// with `"group_size": null` for a scale per output channel.
+///
+/// `{"type": "int4", "group_size": 32, "numerics": "fbgemm", "scale_gradient": false}`, `{"type": "int8",
+/// "asymmetric_activations": false}`, `{"type": "compressed_int", "weight_bits": 4, "group_size": 128,
+/// "symmetric": true, "int8_activations": false}`.
 final class SchemeJson {
+    private static final String INT4 = "int4";
+    private static final String INT8 = "int8";
+    private static final String COMPRESSED_INT = "compressed_int";
+
     private SchemeJson() {}
 
     /// Schemes with the layers that have them: an array of schemes, each with `"layers": […]`.
@@ -53,33 +64,79 @@ final class SchemeJson {
         return switch (scheme) {
             case IntxScheme(int bits, Granularity granularity, boolean activations, Numerics numerics) -> {
                 ObjectNode json = Json.object().put("type", "intx").put("weight_bits", bits);
-                switch (granularity) {
-                    case Granularity.PerGroup(int size) -> json.put("group_size", size);
-                    case Granularity.PerAxis() -> json.putNull("group_size");
-                }
-                yield json.put("int8_activations", activations).put("numerics", numerics.label());
+                yield groupSize(json, granularity)
+                        .put("int8_activations", activations)
+                        .put("numerics", numerics.label());
             }
+            case Int4Scheme(Granularity granularity, Numerics numerics, boolean scaleGradient) ->
+                groupSize(Json.object().put("type", INT4), granularity)
+                        .put("numerics", numerics.label())
+                        .put("scale_gradient", scaleGradient);
+            case Int8Scheme(boolean asymmetric) ->
+                Json.object().put("type", INT8).put("asymmetric_activations", asymmetric);
+            case CompressedIntScheme(int bits, Granularity granularity, boolean symmetric, boolean activations) ->
+                groupSize(Json.object().put("type", COMPRESSED_INT).put("weight_bits", bits), granularity)
+                        .put("symmetric", symmetric)
+                        .put("int8_activations", activations);
+        };
+    }
+
+    private static ObjectNode groupSize(ObjectNode json, Granularity granularity) {
+        return switch (granularity) {
+            case Granularity.PerGroup(int size) -> json.put("group_size", size);
+            case Granularity.PerAxis() -> json.putNull("group_size");
         };
     }
 
     /// @param where the file and key in messages
     /// @throws InputException if it is not what [#write] writes, or a later version's
     static QuantScheme read(JsonNode json, String where) {
-        if (!json.path("type").asString("").equals("intx")
-                || !json.path("weight_bits").isInt()
-                || !json.path("int8_activations").isBoolean()
-                || !(json.path("group_size").isInt() || json.path("group_size").isNull())) {
-            throw new InputException("%s: this version does not know the scheme %s. Quantize the float model again."
-                    .formatted(where, json));
+        return switch (json.path("type").asString("")) {
+            case "intx" ->
+                new IntxScheme(
+                        number(json, "weight_bits", where),
+                        granularity(json, where),
+                        flag(json, "int8_activations", where),
+                        numerics(json.path("numerics").asString(""), where));
+            case INT4 ->
+                new Int4Scheme(
+                        granularity(json, where),
+                        numerics(json.path("numerics").asString(""), where),
+                        flag(json, "scale_gradient", where));
+            case INT8 -> new Int8Scheme(flag(json, "asymmetric_activations", where));
+            case COMPRESSED_INT ->
+                new CompressedIntScheme(
+                        number(json, "weight_bits", where),
+                        granularity(json, where),
+                        flag(json, "symmetric", where),
+                        flag(json, "int8_activations", where));
+            default -> throw unknown(json, where);
+        };
+    }
+
+    private static int number(JsonNode json, String key, String where) {
+        if (!json.path(key).isInt()) {
+            throw unknown(json, where);
         }
-        Granularity granularity = json.get("group_size").isNull()
+        return json.get(key).intValue();
+    }
+
+    private static boolean flag(JsonNode json, String key, String where) {
+        if (!json.path(key).isBoolean()) {
+            throw unknown(json, where);
+        }
+        return json.get(key).booleanValue();
+    }
+
+    private static Granularity granularity(JsonNode json, String where) {
+        return json.path("group_size").isNull()
                 ? new Granularity.PerAxis()
-                : new Granularity.PerGroup(json.get("group_size").intValue());
-        return new IntxScheme(
-                json.get("weight_bits").intValue(),
-                granularity,
-                json.get("int8_activations").booleanValue(),
-                numerics(json.path("numerics").asString(""), where));
+                : new Granularity.PerGroup(number(json, "group_size", where));
+    }
+
+    private static InputException unknown(JsonNode json, String where) {
+        return new InputException(
+                "%s: this version does not know the scheme %s. Quantize the float model again.".formatted(where, json));
     }
 
     private static Numerics numerics(String label, String where) {

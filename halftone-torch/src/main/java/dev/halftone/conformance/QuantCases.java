@@ -51,7 +51,14 @@ public final class QuantCases {
         if (!json.path("cases").isArray() || json.path("cases").isEmpty()) {
             throw new InputException("%s lists no cases. Generate it again.".formatted(index));
         }
-        QuantCases cases = new QuantCases(index, List.of(new IntxCases(kernels, rule)));
+        QuantCases cases = new QuantCases(
+                index,
+                List.of(
+                        new IntxCases(kernels, rule),
+                        new Int4Cases(kernels, rule),
+                        new Int4LayoutCases(kernels),
+                        new Int8Cases(kernels, rule),
+                        new CompressedIntCases(kernels)));
         try {
             List<CaseResult> results = new ArrayList<>();
             for (JsonNode c : json.path("cases")) {

@@ -1,7 +1,9 @@
 package dev.halftone.kernel;
 
 import dev.halftone.InputException;
+import dev.halftone.quant.CompressedIntGrid;
 import dev.halftone.quant.Grid;
+import dev.halftone.quant.Int4Grid;
 import dev.halftone.quant.IntxGrid;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
@@ -56,18 +58,24 @@ public enum Kernels {
     private static GridKernel reference(Grid grid) {
         return switch (grid) {
             case IntxGrid g -> new ReferenceIntx(g);
+            case Int4Grid g -> new ReferenceKernel(g);
+            case CompressedIntGrid g -> new ReferenceKernel(g);
         };
     }
 
     private static GridKernel vector(Grid grid) {
         return switch (grid) {
             case IntxGrid g -> new VectorIntx(g);
+            case Int4Grid g -> new VectorKernel(g, _ -> new Int4Vectors(g));
+            case CompressedIntGrid g -> new VectorKernel(g, _ -> new CompressedIntVectors(g));
         };
     }
 
     private static GridKernel aten(Grid grid) {
         return switch (grid) {
             case IntxGrid g -> new AtenIntx(g);
+            case Int4Grid g -> new AtenInt4(g);
+            case CompressedIntGrid g -> new AtenCompressedInt(g);
         };
     }
 }

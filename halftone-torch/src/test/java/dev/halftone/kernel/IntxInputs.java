@@ -58,7 +58,7 @@ final class IntxInputs {
     static List<IntxGrid> grids() {
         List<IntxGrid> grids = new ArrayList<>();
         for (DType dtype : List.of(DType.F32, DType.BF16, DType.F16)) {
-            for (Numerics numerics : Numerics.values()) {
+            for (Numerics numerics : List.of(Numerics.TORCHAO, Numerics.TORCHAO_LEGACY)) {
                 for (int bits = 1; bits <= 8; bits++) {
                     IntxScheme scheme = new IntxScheme(bits, new Granularity.PerAxis(), false, numerics);
                     grids.add(IntxGrid.weights(scheme, dtype));
