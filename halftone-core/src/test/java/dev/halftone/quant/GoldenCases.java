@@ -86,6 +86,7 @@ final class GoldenCases {
                 case BF16 -> Float.intBitsToFloat(bytes.get(ValueLayout.JAVA_SHORT_UNALIGNED, 2L * i) << 16);
                 case F16 -> Float.float16ToFloat(bytes.get(ValueLayout.JAVA_SHORT_UNALIGNED, 2L * i));
                 case I8 -> bytes.get(ValueLayout.JAVA_BYTE, i);
+                case U8 -> Byte.toUnsignedInt(bytes.get(ValueLayout.JAVA_BYTE, i));
                 case I32 -> bytes.get(ValueLayout.JAVA_INT_UNALIGNED, 4L * i);
                 case I64 -> bytes.get(ValueLayout.JAVA_LONG_UNALIGNED, 8L * i);
                 default -> throw new IllegalArgumentException(info.toString());

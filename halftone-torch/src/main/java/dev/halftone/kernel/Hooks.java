@@ -25,12 +25,6 @@ final class Hooks {
     static void onGradient(Tensor y, Tensor x, BinaryOperator<Tensor> gradient) {
         Tensor kept = Scope.own(x);
         TensorTensorHook hook = new TensorTensorHook() {
-            {
-                allocate();
-            }
-
-            private native void allocate();
-
             @Override
             public TensorBase call(TensorBase upstream) {
                 WAITING.remove(this);

@@ -3,7 +3,11 @@ package dev.halftone.kernel;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.halftone.DType;
+import dev.halftone.quant.CompressedIntGrid;
 import dev.halftone.quant.GradientRule;
+import dev.halftone.quant.Granularity;
+import dev.halftone.quant.Grid;
+import dev.halftone.quant.Int4Grid;
 import dev.halftone.quant.IntxGrid;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -49,28 +53,41 @@ class VectorWidthTest {
         long hash = 0;
         Random random = new Random(5);
         for (IntxGrid grid : IntxInputs.grids()) {
-            IntxVectors vectors = new IntxVectors(grid);
-            for (int group : new int[] {7, 32, 100}) {
-                int blocks = 24;
-                try (Arena arena = Arena.ofConfined()) {
-                    MemorySegment memory =
-                            memory(arena, IntxInputs.values(random, blocks, group, grid.dtype()), grid.dtype());
-                    float[] x = new float[blocks * group];
-                    float[] g = new float[blocks * group];
-                    Tiles.load(memory, 0, x, x.length, grid.dtype());
-                    Tiles.load(memory, 0, g, g.length, grid.dtype());
-                    for (int i = 0; i < x.length; i += group) {
-                        vectors.gradient(x, g, i, i + group, GradientRule.OPEN);
-                        vectors.fakeQuantize(x, i, i + group);
-                    }
-                    for (float[] values : new float[][] {x, g}) {
-                        Tiles.store(values, values.length, memory, 0, grid.dtype());
-                        hash = hash(hash, memory, grid.dtype());
-                    }
-                }
+            hash = hash(hash, random, grid, new IntxVectors(grid));
+        }
+        for (Grid grid : GridInputs.grids(new Granularity.PerAxis())) {
+            switch (grid) {
+                case Int4Grid g -> hash = hash(hash, random, grid, new Int4Vectors(g));
+                case CompressedIntGrid g -> hash = hash(hash, random, grid, new CompressedIntVectors(g));
+                default -> {}
             }
         }
         System.out.println(FloatVector.SPECIES_PREFERRED.vectorBitSize() + " " + Long.toHexString(hash));
+    }
+
+    /// The blocks are of sizes that no vector divides, whatever the grid's own are.
+    private static long hash(long before, Random random, Grid grid, VectorBlocks vectors) {
+        long hash = before;
+        for (int group : new int[] {7, 32, 100}) {
+            int blocks = 24;
+            try (Arena arena = Arena.ofConfined()) {
+                MemorySegment memory =
+                        memory(arena, IntxInputs.values(random, blocks, group, grid.dtype()), grid.dtype());
+                float[] x = new float[blocks * group];
+                float[] g = new float[blocks * group];
+                Tiles.load(memory, 0, x, x.length, grid.dtype());
+                Tiles.load(memory, 0, g, g.length, grid.dtype());
+                for (int i = 0; i < x.length; i += group) {
+                    vectors.gradient(x, g, i, i + group, GradientRule.OPEN);
+                    vectors.fakeQuantize(x, i, i + group);
+                }
+                for (float[] values : new float[][] {x, g}) {
+                    Tiles.store(values, values.length, memory, 0, grid.dtype());
+                    hash = hash(hash, memory, grid.dtype());
+                }
+            }
+        }
+        return hash;
     }
 
     private static MemorySegment memory(Arena arena, float[] values, DType dtype) {

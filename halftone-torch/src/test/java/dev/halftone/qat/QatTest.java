@@ -8,10 +8,14 @@ import dev.halftone.InputException;
 import dev.halftone.kernel.Kernels;
 import dev.halftone.nn.Linear;
 import dev.halftone.nn.Parameter;
+import dev.halftone.quant.CompressedIntScheme;
 import dev.halftone.quant.GradientRule;
 import dev.halftone.quant.Granularity;
+import dev.halftone.quant.Int4Scheme;
+import dev.halftone.quant.Int8Scheme;
 import dev.halftone.quant.IntxScheme;
 import dev.halftone.quant.Numerics;
+import dev.halftone.quant.QuantScheme;
 import dev.halftone.torch.NoGrad;
 import dev.halftone.torch.Ops;
 import dev.halftone.torch.Scope;
@@ -33,8 +37,16 @@ class QatTest {
         return new IntxScheme(bits, granularity, activations, numerics);
     }
 
-    static Stream<IntxScheme> schemes() {
+    static Stream<QuantScheme> schemes() {
         return Stream.of(
+                new Int4Scheme(new Granularity.PerGroup(32), Numerics.FBGEMM, false),
+                new Int4Scheme(new Granularity.PerGroup(16), Numerics.FBGEMM_TRAINING, true),
+                new Int4Scheme(new Granularity.PerGroup(32), Numerics.TINYGEMM, false),
+                new Int8Scheme(false),
+                new Int8Scheme(true),
+                CompressedIntScheme.w4a16(new Granularity.PerGroup(32), true),
+                CompressedIntScheme.w4a16(new Granularity.PerGroup(32), false),
+                CompressedIntScheme.w8a8(),
                 INT4,
                 scheme(4, 32, true, Numerics.TORCHAO_LEGACY),
                 scheme(3, 16, false, Numerics.TORCHAO),
@@ -44,7 +56,7 @@ class QatTest {
 
     @ParameterizedTest
     @MethodSource("schemes")
-    void preparedAndConvertedOutputsAreTheSameBits(IntxScheme scheme) {
+    void preparedAndConvertedOutputsAreTheSameBits(QuantScheme scheme) {
         for (DType dtype : List.of(DType.F32, DType.BF16)) {
             try (Scope _ = Scope.open();
                     NoGrad _ = NoGrad.open()) {
@@ -65,7 +77,7 @@ class QatTest {
 
     @ParameterizedTest
     @MethodSource("schemes")
-    void bfloat16ProductsKeepTheCodesOfTheFloat32Masters(IntxScheme scheme) {
+    void bfloat16ProductsKeepTheCodesOfTheFloat32Masters(QuantScheme scheme) {
         try (Scope _ = Scope.open();
                 NoGrad _ = NoGrad.open()) {
             TinyMlp plain = new TinyMlp(DType.F32);
@@ -83,7 +95,8 @@ class QatTest {
             QuantizedWeight b = (QuantizedWeight) mixed.down.weight();
             assertThat(Torch.longs(b.quantized().codes()))
                     .isEqualTo(Torch.longs(a.quantized().codes()));
-            assertThat(Torch.dtype(b.quantized().scale())).isEqualTo(DType.F32);
+            assertThat(Torch.dtype(b.quantized().scale()))
+                    .isEqualTo(scheme.weights(DType.F32).scaleDtype());
             assertThat(Torch.floats(b.quantized().scale()))
                     .isEqualTo(Torch.floats(a.quantized().scale()));
             assertThat(Torch.dtype(b.value())).isEqualTo(DType.BF16);
