@@ -52,7 +52,15 @@ public final class QuantCases {
             throw new InputException("%s lists no cases. Generate it again.".formatted(index));
         }
         QuantCases cases = new QuantCases(
-                index, List.of(new IntxCases(kernels, rule), new GgufCases(kernels), new FloatBlockCases(kernels)));
+                index,
+                List.of(
+                        new IntxCases(kernels, rule),
+                        new Int4Cases(kernels, rule),
+                        new Int4LayoutCases(kernels),
+                        new Int8Cases(kernels, rule),
+                        new CompressedIntCases(kernels),
+                        new GgufCases(kernels),
+                        new FloatBlockCases(kernels)));
         try {
             List<CaseResult> results = new ArrayList<>();
             for (JsonNode c : json.path("cases")) {

@@ -19,9 +19,12 @@ import dev.halftone.qat.Qat;
 import dev.halftone.qat.QuantizationPlan;
 import dev.halftone.qat.QuantizedLayer;
 import dev.halftone.qat.QuantizedWeight;
+import dev.halftone.quant.CompressedIntScheme;
 import dev.halftone.quant.GgufLattice;
 import dev.halftone.quant.GgufScheme;
 import dev.halftone.quant.Granularity;
+import dev.halftone.quant.Int4Scheme;
+import dev.halftone.quant.Int8Scheme;
 import dev.halftone.quant.IntxScheme;
 import dev.halftone.quant.MxFormat;
 import dev.halftone.quant.MxScaleMode;
@@ -102,6 +105,14 @@ class CheckpointsTest {
                 new GgufScheme(GgufLattice.Q5_0),
                 new GgufScheme(GgufLattice.Q8_0),
                 new GgufScheme(GgufLattice.MXFP4),
+                new Int4Scheme(new Granularity.PerGroup(32), Numerics.FBGEMM, false),
+                new Int4Scheme(new Granularity.PerGroup(16), Numerics.FBGEMM_TRAINING, true),
+                new Int4Scheme(new Granularity.PerGroup(32), Numerics.TINYGEMM, false),
+                new Int8Scheme(false),
+                new Int8Scheme(true),
+                CompressedIntScheme.w4a16(new Granularity.PerGroup(32), true),
+                CompressedIntScheme.w4a16(new Granularity.PerGroup(32), false),
+                CompressedIntScheme.w8a8(),
                 scheme(4, 32, true),
                 scheme(3, 32, false),
                 scheme(2, 16, false),
@@ -282,6 +293,10 @@ class CheckpointsTest {
         refused(good, "/halftone/schemes/0", s -> s.put("group_size", 7), "groups of 7 do not divide");
         refused(good, "/halftone/schemes/0", s -> s.put("numerics", "mine"), "does not know the numerics");
         refused(good, "/halftone/schemes/0", s -> s.put("numerics", "ggml"), "intN has none of ggml");
+        refused(good, "/halftone/schemes/0", s -> s.put("numerics", "fbgemm"), "intN has none of fbgemm");
+        refused(good, "/halftone/schemes/0", s -> s.put("type", "int4"), "does not know the scheme");
+        refused(good, "/halftone/schemes/0", s -> s.put("type", "int8"), "does not know the scheme");
+        refused(good, "/halftone/schemes/0", s -> s.put("type", "compressed_int"), "does not know the scheme");
         refused(good, "/halftone", s -> s.put("weight_dtype", "bfloat16"), "weight_scale' is F32");
         refused(good, "/halftone", s -> s.put("weight_dtype", "int8"), "weight_dtype");
         refused(good, "", s -> s.put("hidden_size", 128), "asks for");
