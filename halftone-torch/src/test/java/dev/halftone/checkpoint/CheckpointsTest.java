@@ -147,6 +147,36 @@ class CheckpointsTest {
     }
 
     @Test
+    void presetsOfCompressedTensorsAreWrittenAsItWritesThem() {
+        for (boolean symmetric : new boolean[] {true, false}) {
+            CausalLm model = Checkpoints.load(model(), DType.BF16, Device.CPU);
+            Qat.quantize(
+                    model, QuantizationPlan.of(CompressedIntScheme.w4a16(new Granularity.PerGroup(32), symmetric)));
+            Path artifact = dir.resolve("w4a16" + symmetric);
+            QuantizedFolders.save(artifact, model, model(), ONE_FILE);
+            ObjectNode config = Json.readObject(artifact.resolve("config.json"));
+            assertThat(config.at("/quantization_config/quant_method").asString())
+                    .isEqualTo("compressed-tensors");
+            assertThat(config.at("/quantization_config/config_groups/group_0/weights/symmetric")
+                            .asBoolean())
+                    .isEqualTo(symmetric);
+            assertThat(config.at("/quantization_config/config_groups/group_0/input_activations")
+                            .isNull())
+                    .isTrue();
+            try (HfFolder folder = HfFolder.open(artifact)) {
+                String zeroPoint = "model.layers.0.mlp.up_proj.weight_zero_point";
+                assertThat(folder.tensorNames().contains(zeroPoint)).isEqualTo(!symmetric);
+                if (!symmetric) {
+                    long[] scales = folder.info("model.layers.0.mlp.up_proj.weight_scale")
+                            .shape();
+                    assertThat(folder.info(zeroPoint).dtype()).isEqualTo(DType.I32);
+                    assertThat(folder.info(zeroPoint).shape()).containsExactly((scales[0] + 7) / 8, scales[1]);
+                }
+            }
+        }
+    }
+
+    @Test
     void layersOfSeveralSchemesShareAnArtifact() {
         CausalLm model = Checkpoints.load(model(), DType.F32, Device.CPU);
         Qat.prepare(

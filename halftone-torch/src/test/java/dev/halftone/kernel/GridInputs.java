@@ -10,7 +10,8 @@ import dev.halftone.quant.IntxGrid;
 import java.util.ArrayList;
 import java.util.List;
 
-/// Grids of int4 between minimum and maximum, of int8 weights and activations, and of compressed-tensors' integers.
+/// Grids of int4 between minimum and maximum, of int8 weights and activations, and of compressed-tensors'
+/// integers.
 final class GridInputs {
     private GridInputs() {}
 
