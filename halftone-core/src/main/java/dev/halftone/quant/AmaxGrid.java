@@ -40,14 +40,11 @@ public record AmaxGrid(
         FLOAT8_COMPRESSED,
         /// ModelOpt's float8 and integers.
         MODELOPT,
-        /// MSLK's `int4_row_quantize`, which torchao stores beside float8 activations.
-        INT4,
-        /// What torchao trains instead of it.
+        /// The int4 weights that torchao trains beside float8 activations, and never stores.
         INT4_TRAINING
     }
 
     private static final Element E4M3 = new Element.Floats(MiniFloat.E4M3);
-    private static final float INT4_EPS = 1e-6f;
 
     public AmaxGrid {
         boolean differentiated = formula == Formula.FLOAT8 || formula == Formula.FLOAT8_TORCHAO;
@@ -67,20 +64,8 @@ public record AmaxGrid(
         return new AmaxGrid(Formula.MODELOPT, element, dtype, granularity, 0, Float.POSITIVE_INFINITY, false, false);
     }
 
-    /// The int4 weights beside float8 activations, as they are stored.
-    public static AmaxGrid int4(DType dtype, Granularity granularity) {
-        return new AmaxGrid(
-                Formula.INT4,
-                Element.Integers.of(4),
-                dtype,
-                granularity,
-                INT4_EPS,
-                Float.POSITIVE_INFINITY,
-                false,
-                false);
-    }
-
-    /// The same as torchao trains them, less the rounding to float8 that comes before.
+    /// The int4 weights that torchao trains beside float8 activations, less the rounding to float8 that comes
+    /// before.
     public static AmaxGrid int4Training(DType dtype, Granularity granularity) {
         return new AmaxGrid(
                 Formula.INT4_TRAINING,
@@ -132,7 +117,7 @@ public record AmaxGrid(
     /// Type of the arithmetic between the scale and the codes.
     public DType carry() {
         return switch (formula) {
-            case FLOAT8, FLOAT8_TORCHAO, MODELOPT, INT4 -> DType.F32;
+            case FLOAT8, FLOAT8_TORCHAO, MODELOPT -> DType.F32;
             case FLOAT8_COMPRESSED, INT4_TRAINING -> dtype;
         };
     }
@@ -172,7 +157,7 @@ public record AmaxGrid(
     public DType scaleDtype() {
         return switch (formula) {
             case FLOAT8, FLOAT8_TORCHAO, MODELOPT -> DType.F32;
-            case FLOAT8_COMPRESSED, INT4, INT4_TRAINING -> dtype;
+            case FLOAT8_COMPRESSED, INT4_TRAINING -> dtype;
         };
     }
 

@@ -13,8 +13,6 @@ import dev.halftone.DType;
 ///   them.
 /// - FLOAT8_COMPRESSED: compressed-tensors 0.20, `calculate_qparams` and `_quantize_dequantize`.
 /// - MODELOPT: ModelOpt 0.47, `_tensor_quant` (integers) and `_fp8_eager` (float8) of `tensor_quant.py`.
-/// - INT4: MSLK's `int4_row_quantize`, as torchao 0.18's `Int4Tensor.from_hp` calls it for float8
-///   activations.
 /// - INT4_TRAINING: torchao 0.18, the second half of `Int4WeightFakeQuantizer._fp8_activations_forward`.
 ///
 /// **Notation.** `d` is the type of the values. `⌊v⌉d` is `v` rounded to `d`, half to even; without a type,
@@ -28,11 +26,9 @@ import dev.halftone.DType;
 ///     FLOAT8_COMPRESSED   s = ⌊a / M⌉d; eps where that is 0      t = ⌊x / s⌉d + 0      y = ⌊E(t) · s⌉d
 ///     MODELOPT, float8    r = ⌊⌊1 / a⌉ · M⌉; M where a ≤ 2⁻²⁴    t = ⌊x · r⌉           y = ⌊⌊E(t) · ⌊1 / r⌉⌉⌉d
 ///     MODELOPT, integers  r = ⌊M / a⌉; 0 where a ≤ 2⁻²⁴          t = ⌊x · r⌉           y = ⌊⌊E(t) / r⌉⌉d, r = 1 for 0
-///     INT4                s = ⌊a / 8⌉                            t = ⌊x / s⌉           y = ⌊⌊E(t) · ⌊s⌉d⌉⌉d
 ///     INT4_TRAINING       s = max(⌊a / 8⌉d, ⌊10⁻⁶⌉d)             t = ⌊x · ⌊1 / s⌉d⌉d   y = ⌊E(t) · s⌉d
 ///
-/// `eps` is the distance of 1 to the next number of `d`. Adding 0, the zero point, makes -0 a 0. INT4 bounds
-/// `a` by 10⁻⁶ from below.
+/// `eps` is the distance of 1 to the next number of `d`. Adding 0, the zero point, makes -0 a 0.
 ///
 /// **What is stored** as the scale: what the codes are multiplied by; of MODELOPT `a` itself, which its
 /// checkpoints call `_amax`.
@@ -130,13 +126,17 @@ public record AmaxOracle(AmaxGrid grid) implements Oracle {
         return grid.granularity() instanceof Granularity.PerTensor ? 1 : length / group;
     }
 
-    /// Scale of `x[from, to)`.
-    public static Block choose(float[] x, int from, int to, AmaxGrid grid) {
-        float amax = 0;
+    /// The largest magnitude of `x[from, to)`; NaN where it holds one.
+    private static float largest(float[] x, int from, int to) {
+        float largest = 0;
         for (int i = from; i < to; i++) {
-            amax = Math.max(amax, Math.abs(x[i]));
+            largest = Math.max(largest, Math.abs(x[i]));
         }
-        return choose(amax, grid);
+        return largest;
+    }
+
+    private static Block choose(float[] x, int from, int to, AmaxGrid grid) {
+        return choose(largest(x, from, to), grid);
     }
 
     /// Scale of a block.
@@ -152,10 +152,6 @@ public record AmaxOracle(AmaxGrid grid) implements Oracle {
                 yield new Block(a, s, s, s);
             }
             case MODELOPT -> modelOpt(a, grid.element());
-            case INT4 -> {
-                float s = a / INT4_STEPS;
-                yield new Block(a, round(s, d), s, round(s, d));
-            }
             case INT4_TRAINING -> {
                 float s = Math.max(round(a / INT4_STEPS, d), int4TrainingEps(grid));
                 yield new Block(a, s, round(1 / s, d), s);
@@ -214,13 +210,14 @@ public record AmaxOracle(AmaxGrid grid) implements Oracle {
         if (rule == GradientRule.IDENTITY) {
             return;
         }
-        Block block = choose(x, from, to, grid);
-        float share = grid.scaleGradient() ? scaleShare(x, g, from, to, block, grid, rule) : 0;
+        float largest = largest(x, from, to);
+        Block block = choose(largest, grid);
+        float share = grid.scaleGradient() ? scaleShare(x, g, from, to, largest, block, grid, rule) : 0;
         for (int i = from; i < to; i++) {
             g[i] = gradient(x[i], g[i], block, grid, rule);
             if (grid.scaleGradient()) {
-                boolean largest = Math.abs(x[i]) == block.amax() || Float.isNaN(share);
-                g[i] = round(g[i] + (largest ? share * sign(x[i]) : 0), grid.dtype());
+                boolean shares = Math.abs(x[i]) == largest || Float.isNaN(share);
+                g[i] = round(g[i] + (shares ? share * sign(x[i]) : 0), grid.dtype());
             }
         }
     }
@@ -251,14 +248,12 @@ public record AmaxOracle(AmaxGrid grid) implements Oracle {
     /// What each value of the largest magnitude gets from the scale, before its sign; NaN for a block with a
     /// NaN.
     private static float scaleShare(
-            float[] x, float[] g, int from, int to, Block block, AmaxGrid grid, GradientRule rule) {
+            float[] x, float[] g, int from, int to, float largest, Block block, AmaxGrid grid, GradientRule rule) {
         DType c = grid.carry();
         float[] outwards = new float[to - from];
         float[] inwards = new float[to - from];
-        float largest = 0;
         for (int i = 0; i < outwards.length; i++) {
             float value = x[from + i];
-            largest = Math.max(largest, Math.abs(value));
             float p = ofCode(value, g[from + i], block, grid, rule);
             outwards[i] = round(g[from + i] * number(value, block, grid), c);
             inwards[i] = grid.multiplies() ? round(p * value, c) : -p * (value / block.in() / block.in());

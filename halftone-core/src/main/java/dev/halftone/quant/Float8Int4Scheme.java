@@ -28,7 +28,7 @@ public record Float8Int4Scheme(Granularity granularity, Numerics numerics) imple
     @Override
     public Grid weights(DType dtype) {
         if (numerics == Numerics.TORCHAO) {
-            return AmaxGrid.int4(dtype, granularity);
+            return Int4Grid.magnitude(dtype, granularity);
         }
         AmaxGrid rows = activations(dtype).bounded(LOWEST_AMAX, Float.POSITIVE_INFINITY);
         return new ChainedGrid(rows, AmaxGrid.int4Training(dtype, granularity).withScaleGradient(false));

@@ -36,6 +36,11 @@ public sealed interface Granularity {
         }
     }
 
+    /// In the names of schemes: `g32`, `channel`, `tensor`.
+    default String label() {
+        return this instanceof PerGroup ? "g" + this : toString();
+    }
+
     /// Reads what `toString` writes of the first two: a group size, or `channel`.
     ///
     /// @throws InputException if it is neither

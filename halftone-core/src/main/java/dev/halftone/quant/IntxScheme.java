@@ -58,10 +58,7 @@ public record IntxScheme(int weightBits, Granularity granularity, boolean int8Ac
 
     @Override
     public String label() {
-        String group = switch (granularity) {
-            case Granularity.PerGroup(int size) -> "g" + size;
-            case Granularity.PerAxis(), Granularity.PerTensor() -> granularity.toString();
-        };
+        String group = granularity.label();
         String numericsSuffix = numerics == Numerics.TORCHAO ? "" : "@" + numerics.label();
         return (int8Activations ? "8da" + weightBits + "w" : "int" + weightBits + "wo") + "-" + group + numericsSuffix;
     }

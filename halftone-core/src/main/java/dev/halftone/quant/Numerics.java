@@ -26,6 +26,14 @@ public enum Numerics {
     MODELOPT("modelopt"),
     /// What ModelOpt 0.47 computes while it trains, where that differs from what it stores.
     MODELOPT_TRAINING("modelopt-training"),
+    /// What torchao 0.18 stores for int4 weights: codes of FBGEMM's (now MSLK's) `int4_row_quantize_zp`,
+    /// with scale and zero rounded to the dtype of the weight.
+    FBGEMM("fbgemm"),
+    /// What torchao 0.18 computes while it trains int4 weights: the same codes with scale and zero in
+    /// float32.
+    FBGEMM_TRAINING("fbgemm-training"),
+    /// torchao's `Int4WeightOnlyQATQuantizer`, for aten's tinygemm: scale and float zero in bfloat16.
+    TINYGEMM("tinygemm"),
     /// compressed-tensors 0.20, which llm-compressor writes with and vLLM reads.
     COMPRESSED_TENSORS("compressed-tensors");
 

@@ -6,7 +6,16 @@ import org.jspecify.annotations.Nullable;
 /// What a layer is quantized to, and whose arithmetic that is. A closed family: the compiler names every place that a
 /// new scheme has to fill.
 public sealed interface QuantScheme
-        permits IntxScheme, GgufScheme, MxScheme, Nvfp4Scheme, Float8Scheme, Float8Int4Scheme, ModelOptScheme {
+        permits IntxScheme,
+                Int4Scheme,
+                Int8Scheme,
+                CompressedIntScheme,
+                GgufScheme,
+                MxScheme,
+                Nvfp4Scheme,
+                Float8Scheme,
+                Float8Int4Scheme,
+                ModelOptScheme {
     /// Short name for tables and logs, such as `8da4w-g32`. One name never means two grids.
     String label();
 

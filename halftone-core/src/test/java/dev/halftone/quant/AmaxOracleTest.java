@@ -190,7 +190,8 @@ class AmaxOracleTest {
         assertThatThrownBy(() -> new Float8Scheme(ROW, 0, NO_BOUND, true, Numerics.COMPRESSED_TENSORS))
                 .isInstanceOf(InputException.class)
                 .hasMessageContaining("scale_gradient");
-        assertThatThrownBy(() -> AmaxGrid.int4(DType.F32, ROW).withScaleGradient(false))
+        assertThatThrownBy(() -> AmaxGrid.float8(Formula.FLOAT8_COMPRESSED, DType.F32, ROW)
+                        .withScaleGradient(false))
                 .isInstanceOf(IllegalArgumentException.class);
         assertThatThrownBy(() -> new IntxScheme(4, TENSOR, false, Numerics.TORCHAO))
                 .isInstanceOf(InputException.class);

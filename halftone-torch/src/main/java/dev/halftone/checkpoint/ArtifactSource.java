@@ -80,13 +80,20 @@ final class ArtifactSource implements ParameterSource {
                     new Quantized(
                             Ops.to(PackedCodes.unpack(packed_NW, columns, grid), device),
                             Ops.to(read(name + QuantizedFolders.SCALE, grid.scaleDtype(), scales), device),
-                            zeroPoint == null
-                                    ? null
-                                    : Ops.to(read(name + QuantizedFolders.ZERO_POINT, zeroPoint, scales), device),
+                            zeroPoint == null ? null : Ops.to(zeroPoint(name, zeroPoint, scales, grid), device),
                             grid.wholeTensor()
                                     ? Ops.to(read(name + QuantizedFolders.TENSOR_SCALE, DType.F32, 1), device)
                                     : null));
         }
+    }
+
+    private Tensor zeroPoint(String weight, DType dtype, long[] shape, Grid grid) {
+        String name = weight + QuantizedFolders.ZERO_POINT;
+        if (!QuantizedFolders.packsZeroPoint(grid)) {
+            return read(name, dtype, shape);
+        }
+        Tensor packed_WG = read(name, DType.I32, QuantizedFolders.packedZeroPoint(shape[0], shape[1], grid));
+        return PackedCodes.unpackColumns(packed_WG, Math.toIntExact(shape[0]), grid);
     }
 
     private Tensor read(String name, DType dtype, long... shape) {

@@ -1,11 +1,13 @@
 package dev.halftone.checkpoint;
 
 import dev.halftone.format.Json;
+import dev.halftone.quant.CompressedIntScheme;
 import dev.halftone.quant.Granularity;
 import dev.halftone.quant.IntxScheme;
 import dev.halftone.quant.QuantScheme;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.node.ObjectNode;
 
 /// The `quantization_config` of compressed-tensors 0.20, in `config.json`.
@@ -22,8 +24,17 @@ final class CompressedTensors {
         ObjectNode config = Json.object();
         ObjectNode groups = Json.object();
         layers.forEach((scheme, names) -> {
-            if (scheme instanceof IntxScheme intx) {
-                groups.set("group_" + groups.size(), group(intx, layers.size() == 1 ? List.of("Linear") : names));
+            List<String> targets = layers.size() == 1 ? List.of("Linear") : names;
+            switch (scheme) {
+                case IntxScheme s -> {
+                    ObjectNode weights = weights(s.weightBits(), s.granularity(), true);
+                    add(groups, targets, weights, s.int8Activations() ? int8Tokens(false) : null);
+                }
+                case CompressedIntScheme s -> {
+                    ObjectNode weights = weights(s.weightBits(), s.granularity(), s.symmetric());
+                    add(groups, targets, weights, s.int8Activations() ? int8Tokens(true) : null);
+                }
+                default -> {}
             }
         });
         if (groups.size() < layers.size()) {
@@ -35,23 +46,24 @@ final class CompressedTensors {
         return config;
     }
 
-    private static ObjectNode group(IntxScheme scheme, List<String> targets) {
+    private static void add(
+            ObjectNode groups, List<String> targets, ObjectNode weights, @Nullable ObjectNode activations) {
         ObjectNode group = Json.object();
         targets.forEach(group.putArray("targets")::add);
         group.put("format", FORMAT);
-        group.set("weights", weights(scheme));
-        group.set("input_activations", scheme.int8Activations() ? int8Tokens() : null);
+        group.set("weights", weights);
+        group.set("input_activations", activations);
         group.putNull("output_activations");
-        return group;
+        groups.set("group_" + groups.size(), group);
     }
 
-    private static ObjectNode weights(IntxScheme scheme) {
+    private static ObjectNode weights(int bits, Granularity granularity, boolean symmetric) {
         ObjectNode weights = Json.object()
-                .put("num_bits", scheme.weightBits())
+                .put("num_bits", bits)
                 .put("type", "int")
-                .put("symmetric", true)
+                .put("symmetric", symmetric)
                 .put("dynamic", false);
-        return switch (scheme.granularity()) {
+        return switch (granularity) {
             case Granularity.PerGroup(int size) ->
                 weights.put("strategy", "group").put("group_size", size);
             case Granularity.PerAxis() -> weights.put("strategy", "channel").putNull("group_size");
@@ -59,11 +71,11 @@ final class CompressedTensors {
         };
     }
 
-    private static ObjectNode int8Tokens() {
+    private static ObjectNode int8Tokens(boolean symmetric) {
         return Json.object()
                 .put("num_bits", 8)
                 .put("type", "int")
-                .put("symmetric", false)
+                .put("symmetric", symmetric)
                 .put("strategy", "token")
                 .put("dynamic", true);
     }

@@ -9,8 +9,8 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import org.bytedeco.pytorch.Tensor;
 
-/// Codes in 32-bit words ([Int32Packing]), as tensors: compressed-tensors' `weight_packed`. Unsigned codes are stored
-/// as they are, signed ones with half their range added.
+/// Codes in 32-bit words ([Int32Packing]), as tensors: compressed-tensors' `weight_packed`. Unsigned codes
+/// are stored as they are, signed ones with half their range added.
 final class PackedCodes {
     private PackedCodes() {}
 
@@ -30,7 +30,8 @@ final class PackedCodes {
     /// The codes that [#pack] packed, `[N, columns]`.
     ///
     /// @param packed_NW int32 on the CPU
-    /// @throws IllegalArgumentException if the rows of `packed_NW` have not as many words as `columns` codes need
+    /// @throws IllegalArgumentException if the rows of `packed_NW` have not as many words as `columns` codes
+    ///     need
     static Tensor unpack(Tensor packed_NW, int columns, Grid grid) {
         int bits = grid.codeBits();
         if (packed_NW.size(1) != Int32Packing.wordsPerRow(columns, bits)) {
@@ -42,6 +43,26 @@ final class PackedCodes {
             byte[] codes = Int32Packing.unpack(words, columns, bits);
             shift(codes, grid, 1);
             return scope.keep(Torch.of(MemorySegment.ofArray(codes), grid.codeDtype(), packed_NW.size(0), columns));
+        }
+    }
+
+    /// Signed zero points, which are codes themselves, packed along the rows: compressed-tensors'
+    /// `weight_zero_point`.
+    ///
+    /// @param zeroPoints_NG int8
+    /// @return `[words, G]` int32 on the CPU
+    static Tensor packColumns(Tensor zeroPoints_NG, Grid grid) {
+        try (Scope scope = Scope.open()) {
+            return scope.keep(pack(zeroPoints_NG.t(), grid).t().contiguous());
+        }
+    }
+
+    /// The zero points that [#packColumns] packed, `[rows, G]`.
+    ///
+    /// @param packed_WG int32 on the CPU
+    static Tensor unpackColumns(Tensor packed_WG, int rows, Grid grid) {
+        try (Scope scope = Scope.open()) {
+            return scope.keep(unpack(packed_WG.t(), rows, grid).t().contiguous());
         }
     }
 

@@ -14,6 +14,7 @@ import dev.halftone.nn.Parameter;
 import dev.halftone.nn.WeightedLayer;
 import dev.halftone.qat.Qat;
 import dev.halftone.qat.QuantizedWeight;
+import dev.halftone.quant.Grid;
 import dev.halftone.quant.Int32Packing;
 import dev.halftone.quant.QuantScheme;
 import dev.halftone.torch.Device;
@@ -40,7 +41,7 @@ import tools.jackson.databind.node.ObjectNode;
 /// weight_packed        int32 [N, words]  the codes (Int32Packing)
 /// weight_shape         int64 [2]         N, K
 /// weight_scale         [N, G]            in the dtype that training used
-/// weight_zero_point    [N, G]            where the grid has one
+/// weight_zero_point    [N, G]            where the grid has one; int32 [words, G] where it is a code: packed along N
 /// weight_global_scale  float32 [1]       where the grid has one
 /// ```
 ///
@@ -140,9 +141,29 @@ public final class QuantizedFolders {
                 () -> PackedCodes.pack(q.codes(), w.grid())));
         entries.add(source.entry(name + SHAPE, DType.I64, new long[] {2}, () -> Torch.of(w.shape(), 2)));
         part(name + SCALE, q.scale(), source, entries);
-        part(name + ZERO_POINT, q.zeroPoint(), source, entries);
+        zeroPoint(name + ZERO_POINT, w, source, entries);
         part(name + TENSOR_SCALE, q.tensorScale(), source, entries);
         return entries;
+    }
+
+    private static void zeroPoint(String name, QuantizedWeight w, TensorFiles.Source source, List<Entry> entries) {
+        Tensor zeroPoint = w.quantized().zeroPoint();
+        if (zeroPoint == null || !packsZeroPoint(w.grid())) {
+            part(name, zeroPoint, source, entries);
+            return;
+        }
+        long[] shape = packedZeroPoint(w.shape()[0], zeroPoint.size(1), w.grid());
+        entries.add(source.entry(name, DType.I32, shape, () -> PackedCodes.packColumns(zeroPoint, w.grid())));
+    }
+
+    /// Whether zero points are codes, which are stored in words as those are.
+    static boolean packsZeroPoint(Grid grid) {
+        return grid.zeroPointDtype() == DType.I8;
+    }
+
+    /// The shape of packed zero points.
+    static long[] packedZeroPoint(long rows, long groups, Grid grid) {
+        return new long[] {Int32Packing.wordsPerRow(Math.toIntExact(rows), grid.codeBits()), groups};
     }
 
     private static void part(String name, @Nullable Tensor t, TensorFiles.Source source, List<Entry> entries) {

@@ -2,11 +2,14 @@ package dev.halftone.checkpoint;
 
 import dev.halftone.InputException;
 import dev.halftone.format.Json;
+import dev.halftone.quant.CompressedIntScheme;
 import dev.halftone.quant.Float8Int4Scheme;
 import dev.halftone.quant.Float8Scheme;
 import dev.halftone.quant.GgufLattice;
 import dev.halftone.quant.GgufScheme;
 import dev.halftone.quant.Granularity;
+import dev.halftone.quant.Int4Scheme;
+import dev.halftone.quant.Int8Scheme;
 import dev.halftone.quant.IntxScheme;
 import dev.halftone.quant.ModelOptScheme;
 import dev.halftone.quant.MxFormat;
@@ -33,12 +36,18 @@ import tools.jackson.databind.node.ObjectNode;
 /// `{"type": "mx", "weights": "mxfp4", "activations": "mxfp8_e4m3", "scaling_mode": "rceil", "numerics": "torchao"}`,
 /// with `"activations": null` for float;
 /// `{"type": "nvfp4", "activations": true, "tensor_scale": true, "numerics": "modelopt"}`;
+/// `{"type": "int4", "group_size": 32, "numerics": "fbgemm", "scale_gradient": false}`;
+/// `{"type": "int8", "asymmetric_activations": false}`;
+/// `{"type": "compressed_int", "weight_bits": 4, "group_size": 128, "symmetric": true, "int8_activations": false}`;
 /// `{"type": "float8", "per_tensor": false, "activation_lowest": 0.01, "activation_highest": null,
 /// "scale_gradient": false, "numerics": "torchao"}`, with null for no bound;
 /// `{"type": "float8_int4", "group_size": 128, "numerics": "torchao"}`;
 /// `{"type": "modelopt", "config": "INT8_DEFAULT_CFG"}`.
 final class SchemeJson {
     private static final String INTX = "intx";
+    private static final String INT4 = "int4";
+    private static final String INT8 = "int8";
+    private static final String COMPRESSED_INT = "compressed_int";
     private static final String GGUF = "gguf";
     private static final String MX = "mx";
     private static final String NVFP4 = "nvfp4";
@@ -79,12 +88,20 @@ final class SchemeJson {
         return switch (scheme) {
             case IntxScheme(int bits, Granularity granularity, boolean activations, Numerics numerics) -> {
                 ObjectNode json = Json.object().put("type", INTX).put("weight_bits", bits);
-                switch (granularity) {
-                    case Granularity.PerGroup(int size) -> json.put("group_size", size);
-                    case Granularity.PerAxis(), Granularity.PerTensor() -> json.putNull("group_size");
-                }
-                yield json.put("int8_activations", activations).put("numerics", numerics.label());
+                yield groupSize(json, granularity)
+                        .put("int8_activations", activations)
+                        .put("numerics", numerics.label());
             }
+            case Int4Scheme(Granularity granularity, Numerics numerics, boolean scaleGradient) ->
+                groupSize(Json.object().put("type", INT4), granularity)
+                        .put("numerics", numerics.label())
+                        .put("scale_gradient", scaleGradient);
+            case Int8Scheme(boolean asymmetric) ->
+                Json.object().put("type", INT8).put("asymmetric_activations", asymmetric);
+            case CompressedIntScheme(int bits, Granularity granularity, boolean symmetric, boolean activations) ->
+                groupSize(Json.object().put("type", COMPRESSED_INT).put("weight_bits", bits), granularity)
+                        .put("symmetric", symmetric)
+                        .put("int8_activations", activations);
             case GgufScheme gguf -> Json.object().put("type", GGUF).put("lattice", gguf.label());
             case MxScheme(MxFormat weights, MxFormat activations, MxScaleMode mode, Numerics numerics) ->
                 Json.object()
@@ -110,16 +127,40 @@ final class SchemeJson {
         };
     }
 
+    private static ObjectNode groupSize(ObjectNode json, Granularity granularity) {
+        return switch (granularity) {
+            case Granularity.PerGroup(int size) -> json.put("group_size", size);
+            case Granularity.PerAxis() -> json.putNull("group_size");
+            case Granularity.PerTensor() -> throw new IllegalArgumentException("no intN has a scale of a tensor");
+        };
+    }
+
     /// @param where the file and key in messages
     /// @throws InputException if it is not what [#write] writes, or a later version's
     static QuantScheme read(JsonNode json, String where) {
         return switch (json.path("type").asString("")) {
-            case INTX -> intx(json, where);
+            case INTX ->
+                new IntxScheme(
+                        number(json, "weight_bits", where),
+                        granularity(json, where),
+                        flag(json, "int8_activations", where),
+                        numerics(json, where));
+            case INT4 ->
+                new Int4Scheme(granularity(json, where), numerics(json, where), flag(json, "scale_gradient", where));
+            case INT8 -> new Int8Scheme(flag(json, "asymmetric_activations", where));
+            case COMPRESSED_INT ->
+                new CompressedIntScheme(
+                        number(json, "weight_bits", where),
+                        granularity(json, where),
+                        flag(json, "symmetric", where),
+                        flag(json, "int8_activations", where));
             case GGUF ->
                 new GgufScheme(named(
                         GgufLattice.values(), l -> new GgufScheme(l).label(), json.path("lattice"), "lattice", where));
             case MX -> mx(json, where);
-            case NVFP4 -> nvfp4(json, where);
+            case NVFP4 ->
+                new Nvfp4Scheme(
+                        flag(json, "activations", where), flag(json, "tensor_scale", where), numerics(json, where));
             case FLOAT8 -> float8(json, where);
             case FLOAT8_INT4 -> float8Int4(json, where);
             case MODELOPT ->
@@ -129,20 +170,24 @@ final class SchemeJson {
         };
     }
 
-    private static IntxScheme intx(JsonNode json, String where) {
-        if (!json.path("weight_bits").isInt()
-                || !json.path("int8_activations").isBoolean()
-                || !(json.path("group_size").isInt() || json.path("group_size").isNull())) {
+    private static int number(JsonNode json, String key, String where) {
+        if (!json.path(key).isInt()) {
             throw unknown(json, where);
         }
-        Granularity granularity = json.get("group_size").isNull()
+        return json.get(key).intValue();
+    }
+
+    private static boolean flag(JsonNode json, String key, String where) {
+        if (!json.path(key).isBoolean()) {
+            throw unknown(json, where);
+        }
+        return json.get(key).booleanValue();
+    }
+
+    private static Granularity granularity(JsonNode json, String where) {
+        return json.path("group_size").isNull()
                 ? new Granularity.PerAxis()
-                : new Granularity.PerGroup(json.get("group_size").intValue());
-        return new IntxScheme(
-                json.get("weight_bits").intValue(),
-                granularity,
-                json.get("int8_activations").booleanValue(),
-                numerics(json, where));
+                : new Granularity.PerGroup(number(json, "group_size", where));
     }
 
     private static MxScheme mx(JsonNode json, String where) {
@@ -152,14 +197,6 @@ final class SchemeJson {
                 activations.isNull() ? null : format(activations, where),
                 named(MxScaleMode.values(), SchemeJson::name, json.path("scaling_mode"), "scaling_mode", where),
                 numerics(json, where));
-    }
-
-    private static Nvfp4Scheme nvfp4(JsonNode json, String where) {
-        if (!json.path("activations").isBoolean() || !json.path("tensor_scale").isBoolean()) {
-            throw unknown(json, where);
-        }
-        return new Nvfp4Scheme(
-                json.get("activations").booleanValue(), json.get("tensor_scale").booleanValue(), numerics(json, where));
     }
 
     private static ObjectNode float8(Float8Scheme scheme) {

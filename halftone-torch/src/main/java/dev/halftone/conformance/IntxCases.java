@@ -214,7 +214,7 @@ final class IntxCases implements CaseFamily {
         return roles;
     }
 
-    private static String metadata(GoldenCase c) {
+    static String metadata(GoldenCase c) {
         StringBuilder text = new StringBuilder();
         c.parameters()
                 .path("safetensors_metadata")
@@ -264,7 +264,7 @@ final class IntxCases implements CaseFamily {
         return new IntxScheme(c.parameter("bits", 4), new Granularity.PerGroup(group), int8Activations, numerics(c));
     }
 
-    private static int checkedGroup(GoldenCase c, int group, Tensor w_NK) {
+    static int checkedGroup(GoldenCase c, int group, Tensor w_NK) {
         if (group < 2 || w_NK.size(1) % group != 0) {
             throw c.malformed("groups of %d do not divide the %d columns of 'w'".formatted(group, w_NK.size(1)));
         }

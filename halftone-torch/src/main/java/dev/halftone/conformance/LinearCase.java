@@ -20,7 +20,8 @@ import java.util.Objects;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
-/// A linear layer that is prepared, trained one step, and converted: what a user's own model goes through.
+/// A linear layer that is prepared, trained one step where the case has an upstream gradient, and converted:
+/// what a user's own model goes through.
 ///
 /// T tokens, N output features, K input features.
 final class LinearCase {
@@ -38,7 +39,7 @@ final class LinearCase {
     private final Tensor x_TK;
     private final Tensor w_NK;
     private final @Nullable Tensor b_N;
-    private final Tensor upstream_TN;
+    private final @Nullable Tensor upstream_TN;
     private final Map<String, Computed> roles = new LinkedHashMap<>();
 
     LinearCase(GoldenCase c, QuantScheme scheme, @Nullable Kernels kernels) {
@@ -52,10 +53,10 @@ final class LinearCase {
         w_NK = c.matrix("w");
         x_TK = c.matrix("x");
         b_N = bias_N;
-        upstream_TN = c.matrix("upstream");
+        upstream_TN = c.has("upstream") ? c.matrix("upstream") : null;
         if (x_TK.size(1) != w_NK.size(1)
-                || upstream_TN.size(0) != x_TK.size(0)
-                || upstream_TN.size(1) != w_NK.size(0)
+                || (upstream_TN != null && upstream_TN.size(0) != x_TK.size(0))
+                || (upstream_TN != null && upstream_TN.size(1) != w_NK.size(0))
                 || (b_N != null && b_N.numel() != w_NK.size(0))) {
             throw c.malformed("'x', 'w', 'b' and 'upstream' are not those of one linear layer");
         }
@@ -73,26 +74,31 @@ final class LinearCase {
         Qat.prepare(model, plan(rule));
         Tensor leaf_TK = Ops.copy(x_TK).requires_grad_(true);
         Tensor y_TN = model.proj.forward(leaf_TK);
-        Ops.backward(y_TN, upstream_TN);
-        model.namedParameters().values().forEach(Parameter::collectGradient);
-
         ActivationTransform input = model.proj.inputTransform();
         Tensor xFq_TK = input == null ? x_TK : input.forward(x_TK);
         Tensor wFq_NK = model.proj.weight().value().detach();
         roles.put("x_fq", Computed.exact(xFq_TK));
         roles.put("w_fq", Computed.exact(wFq_NK));
 
-        Tensor upstreamAbs = magnitude(upstream_TN);
         Tensor yTerms_TN = magnitude(xFq_TK).matmul(magnitude(wFq_NK).t());
         roles.put("y", new Computed(y_TN, b_N == null ? yTerms_TN : yTerms_TN.add(magnitude(b_N))));
-        roles.put("grad_x" + suffix, new Computed(leaf_TK.grad().detach(), upstreamAbs.matmul(magnitude(wFq_NK))));
-        Tensor wTerms_NK = upstreamAbs.t().matmul(magnitude(xFq_TK));
+        if (upstream_TN != null) {
+            Ops.backward(y_TN, upstream_TN);
+            gradients(model, leaf_TK, magnitude(upstream_TN), magnitude(xFq_TK), magnitude(wFq_NK), suffix);
+        }
+        return model;
+    }
+
+    private void gradients(
+            OneLayer model, Tensor leaf_TK, Tensor upstreamAbs, Tensor xAbs_TK, Tensor wAbs_NK, String suffix) {
+        model.namedParameters().values().forEach(Parameter::collectGradient);
+        roles.put("grad_x" + suffix, new Computed(leaf_TK.grad().detach(), upstreamAbs.matmul(wAbs_NK)));
+        Tensor wTerms_NK = upstreamAbs.t().matmul(xAbs_TK);
         roles.put("grad_w" + suffix, new Computed(gradient((Parameter) model.proj.weight()), wTerms_NK));
         Parameter bias = model.proj.bias();
         if (bias != null) {
             roles.put("grad_b" + suffix, new Computed(gradient(bias), upstreamAbs.sum(0)));
         }
-        return model;
     }
 
     private QuantizationPlan plan(GradientRule rule) {

@@ -11,10 +11,13 @@ import java.util.regex.Pattern;
 /// @param ofTerms share of the sum of the terms' magnitudes (or of what else stands in their place), for
 ///     float32; 0 for units in the last place there too
 /// @param ulps units in the last place of the expected value
-record Tolerance(double ofTerms, int ulps) {
-    static final Tolerance EXACT = new Tolerance(0, 0);
+/// @param ulpsOfTerms whether the units are those of the terms instead
+record Tolerance(double ofTerms, int ulps, boolean ulpsOfTerms) {
+    static final Tolerance EXACT = new Tolerance(0, 0, false);
 
     private static final Pattern OF_TERMS = Pattern.compile("([0-9.]+e-?[0-9]+) ?\\* ?sum\\|terms\\|");
+    private static final Pattern OF_GROUP = Pattern.compile("\\brel ([0-9.]+e-?[0-9]+) of the group's max");
+    private static final Pattern ULPS_OF_LARGEST = Pattern.compile("\\b([0-9]) ulp of max\\b");
     private static final Pattern OF_ROW =
             Pattern.compile("\\brel ([0-9.]+e-?[0-9]+) of the row's max.*\\b([0-9]) ulp\\b");
     private static final Pattern ONE_ULP = Pattern.compile("\\b(1|one)( \\w+)? ulp\\b");
@@ -26,16 +29,26 @@ record Tolerance(double ofTerms, int ulps) {
         }
         Matcher ofTerms = OF_TERMS.matcher(text);
         if (ofTerms.find()) {
-            return Optional.of(new Tolerance(Double.parseDouble(ofTerms.group(1)), 1));
+            return Optional.of(new Tolerance(Double.parseDouble(ofTerms.group(1)), 1, false));
         }
         Matcher ofRow = OF_ROW.matcher(text);
         if (ofRow.find()) {
-            return Optional.of(new Tolerance(Double.parseDouble(ofRow.group(1)), Integer.parseInt(ofRow.group(2))));
+            return Optional.of(
+                    new Tolerance(Double.parseDouble(ofRow.group(1)), Integer.parseInt(ofRow.group(2)), false));
         }
-        return ONE_ULP.matcher(text).find() ? Optional.of(new Tolerance(0, 1)) : Optional.empty();
+        Matcher ofGroup = OF_GROUP.matcher(text);
+        if (ofGroup.find()) {
+            return Optional.of(new Tolerance(Double.parseDouble(ofGroup.group(1)), 1, false));
+        }
+        Matcher ofLargest = ULPS_OF_LARGEST.matcher(text);
+        if (ofLargest.find()) {
+            return Optional.of(new Tolerance(0, Integer.parseInt(ofLargest.group(1)), true));
+        }
+        return ONE_ULP.matcher(text).find() ? Optional.of(new Tolerance(0, 1, false)) : Optional.empty();
     }
 
-    /// @param terms sum of the magnitudes of the terms of this value; 0 where it is no sum
+    /// @param terms sum of the magnitudes of the terms of this value, or what else the tolerance is of; 0
+    ///     where the value is no sum
     boolean allows(float actual, float expected, float terms, DType dtype) {
         if (actual == expected || (Float.isNaN(actual) && Float.isNaN(expected))) {
             return true;
@@ -43,7 +56,8 @@ record Tolerance(double ofTerms, int ulps) {
         if (terms == 0) {
             return false;
         }
-        double bound = dtype == DType.F32 && ofTerms > 0 ? ofTerms * terms : ulps * ulp(expected, dtype);
+        double bound =
+                dtype == DType.F32 && ofTerms > 0 ? ofTerms * terms : ulps * ulp(ulpsOfTerms ? terms : expected, dtype);
         return Math.abs((double) actual - expected) <= bound;
     }
 

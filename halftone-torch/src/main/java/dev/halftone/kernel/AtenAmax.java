@@ -115,11 +115,6 @@ record AtenAmax(AmaxGrid grid) implements GridKernel {
                 yield new Blocks(a_B1, s_B1, s_B1, s_B1);
             }
             case MODELOPT -> modelOpt(a_B1);
-            case INT4 -> {
-                Tensor s_B1 = a_B1.div(number(a_B1, AmaxOracle.steps(grid)));
-                Tensor stored_B1 = rounded(s_B1, d);
-                yield new Blocks(a_B1, stored_B1, s_B1, stored_B1);
-            }
             case INT4_TRAINING -> {
                 Tensor s_B1 = rounded(a_B1.div(number(a_B1, AmaxOracle.steps(grid))), d)
                         .clamp_min(new Scalar(AmaxOracle.int4TrainingEps(grid)));

@@ -3,8 +3,10 @@ package dev.halftone.kernel;
 import dev.halftone.InputException;
 import dev.halftone.quant.AmaxGrid;
 import dev.halftone.quant.ChainedGrid;
+import dev.halftone.quant.CompressedIntGrid;
 import dev.halftone.quant.GgufGrid;
 import dev.halftone.quant.Grid;
+import dev.halftone.quant.Int4Grid;
 import dev.halftone.quant.IntxGrid;
 import dev.halftone.quant.MxGrid;
 import dev.halftone.quant.Nvfp4Grid;
@@ -65,6 +67,8 @@ public enum Kernels {
             case GgufGrid g -> new ReferenceKernel(g);
             case MxGrid g -> new ReferenceKernel(g);
             case Nvfp4Grid g -> new ReferenceKernel(g);
+            case Int4Grid g -> new ReferenceKernel(g);
+            case CompressedIntGrid g -> new ReferenceKernel(g);
             case AmaxGrid g -> new ReferenceKernel(g);
             case ChainedGrid g -> ChainedKernel.of(REFERENCE, g);
         };
@@ -77,6 +81,8 @@ public enum Kernels {
             case MxGrid g -> new VectorKernel(g, _ -> new MxVectors(g));
             case Nvfp4Grid g ->
                 new VectorKernel(g, x -> new Nvfp4Vectors(g, Nvfp4Oracle.tensorScale(VectorKernel.amax(x), g)));
+            case Int4Grid g -> new VectorKernel(g, _ -> new Int4Vectors(g));
+            case CompressedIntGrid g -> new VectorKernel(g, _ -> new CompressedIntVectors(g));
             case AmaxGrid g -> new VectorAmax(g);
             case ChainedGrid g -> ChainedKernel.of(VECTOR, g);
         };
@@ -88,6 +94,8 @@ public enum Kernels {
             case GgufGrid g -> new AtenGguf(g);
             case MxGrid g -> new AtenMx(g);
             case Nvfp4Grid g -> new AtenNvfp4(g);
+            case Int4Grid g -> new AtenInt4(g);
+            case CompressedIntGrid g -> new AtenCompressedInt(g);
             case AmaxGrid g -> new AtenAmax(g);
             case ChainedGrid g -> ChainedKernel.of(ATEN, g);
         };

@@ -4,6 +4,7 @@ import static jdk.incubator.vector.VectorOperators.I2S;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 import static jdk.incubator.vector.VectorOperators.LSHR;
 import static jdk.incubator.vector.VectorOperators.MAX;
+import static jdk.incubator.vector.VectorOperators.MIN;
 import static jdk.incubator.vector.VectorOperators.ZERO_EXTEND_S2I;
 
 import dev.halftone.DType;
@@ -52,6 +53,34 @@ final class Tiles {
             bits = Math.max(bits, Float.floatToRawIntBits(x[i]) & Integer.MAX_VALUE);
         }
         return Float.intBitsToFloat(bits);
+    }
+
+    /// The smallest value in `x[from, to)`, which is not empty; NaN where it holds one.
+    static float min(float[] x, int from, int to) {
+        FloatVector smallest = FloatVector.broadcast(F, Float.POSITIVE_INFINITY);
+        int i = from;
+        for (; i <= to - LANES; i += LANES) {
+            smallest = smallest.min(FloatVector.fromArray(F, x, i));
+        }
+        float min = smallest.reduceLanes(MIN);
+        for (; i < to; i++) {
+            min = Math.min(min, x[i]);
+        }
+        return min;
+    }
+
+    /// The largest value in `x[from, to)`, which is not empty; NaN where it holds one.
+    static float max(float[] x, int from, int to) {
+        FloatVector largest = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);
+        int i = from;
+        for (; i <= to - LANES; i += LANES) {
+            largest = largest.max(FloatVector.fromArray(F, x, i));
+        }
+        float max = largest.reduceLanes(MAX);
+        for (; i < to; i++) {
+            max = Math.max(max, x[i]);
+        }
+        return max;
     }
 
     /// Reads `count` values from the value `first` on.

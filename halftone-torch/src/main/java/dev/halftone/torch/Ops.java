@@ -148,6 +148,11 @@ public final class Ops {
         return t.masked_fill(mask, new Scalar(value));
     }
 
+    /// The values of `yes` where `condition` holds, else those of `no`.
+    public static Tensor where(Tensor condition, Tensor yes, Tensor no) {
+        return torch.where(condition, yes, no);
+    }
+
     /// Where `t < scalar`, as booleans.
     public static Tensor less(Tensor t, double scalar) {
         return t.lt(new Scalar(scalar));

@@ -19,11 +19,14 @@ import dev.halftone.qat.Qat;
 import dev.halftone.qat.QuantizationPlan;
 import dev.halftone.qat.QuantizedLayer;
 import dev.halftone.qat.QuantizedWeight;
+import dev.halftone.quant.CompressedIntScheme;
 import dev.halftone.quant.Float8Int4Scheme;
 import dev.halftone.quant.Float8Scheme;
 import dev.halftone.quant.GgufLattice;
 import dev.halftone.quant.GgufScheme;
 import dev.halftone.quant.Granularity;
+import dev.halftone.quant.Int4Scheme;
+import dev.halftone.quant.Int8Scheme;
 import dev.halftone.quant.IntxScheme;
 import dev.halftone.quant.ModelOptScheme;
 import dev.halftone.quant.MxFormat;
@@ -116,6 +119,14 @@ class CheckpointsTest {
                 new GgufScheme(GgufLattice.Q5_0),
                 new GgufScheme(GgufLattice.Q8_0),
                 new GgufScheme(GgufLattice.MXFP4),
+                new Int4Scheme(new Granularity.PerGroup(32), Numerics.FBGEMM, false),
+                new Int4Scheme(new Granularity.PerGroup(16), Numerics.FBGEMM_TRAINING, true),
+                new Int4Scheme(new Granularity.PerGroup(32), Numerics.TINYGEMM, false),
+                new Int8Scheme(false),
+                new Int8Scheme(true),
+                CompressedIntScheme.w4a16(new Granularity.PerGroup(32), true),
+                CompressedIntScheme.w4a16(new Granularity.PerGroup(32), false),
+                CompressedIntScheme.w8a8(),
                 scheme(4, 32, true),
                 scheme(3, 32, false),
                 scheme(2, 16, false),
@@ -146,6 +157,36 @@ class CheckpointsTest {
             assertThat(loaded.namedModules().get("model.layers.0.mlp.up_proj"))
                     .isInstanceOfSatisfying(
                             Linear.class, l -> assertThat(l.inputTransform()).isNull());
+        }
+    }
+
+    @Test
+    void presetsOfCompressedTensorsAreWrittenAsItWritesThem() {
+        for (boolean symmetric : new boolean[] {true, false}) {
+            CausalLm model = Checkpoints.load(model(), DType.BF16, Device.CPU);
+            Qat.quantize(
+                    model, QuantizationPlan.of(CompressedIntScheme.w4a16(new Granularity.PerGroup(32), symmetric)));
+            Path artifact = dir.resolve("w4a16" + symmetric);
+            QuantizedFolders.save(artifact, model, model(), ONE_FILE);
+            ObjectNode config = Json.readObject(artifact.resolve("config.json"));
+            assertThat(config.at("/quantization_config/quant_method").asString())
+                    .isEqualTo("compressed-tensors");
+            assertThat(config.at("/quantization_config/config_groups/group_0/weights/symmetric")
+                            .asBoolean())
+                    .isEqualTo(symmetric);
+            assertThat(config.at("/quantization_config/config_groups/group_0/input_activations")
+                            .isNull())
+                    .isTrue();
+            try (HfFolder folder = HfFolder.open(artifact)) {
+                String zeroPoint = "model.layers.0.mlp.up_proj.weight_zero_point";
+                assertThat(folder.tensorNames().contains(zeroPoint)).isEqualTo(!symmetric);
+                if (!symmetric) {
+                    long[] scales = folder.info("model.layers.0.mlp.up_proj.weight_scale")
+                            .shape();
+                    assertThat(folder.info(zeroPoint).dtype()).isEqualTo(DType.I32);
+                    assertThat(folder.info(zeroPoint).shape()).containsExactly((scales[0] + 7) / 8, scales[1]);
+                }
+            }
         }
     }
 
@@ -296,6 +337,10 @@ class CheckpointsTest {
         refused(good, "/halftone/schemes/0", s -> s.put("group_size", 7), "groups of 7 do not divide");
         refused(good, "/halftone/schemes/0", s -> s.put("numerics", "mine"), "does not know the numerics");
         refused(good, "/halftone/schemes/0", s -> s.put("numerics", "ggml"), "intN has none of ggml");
+        refused(good, "/halftone/schemes/0", s -> s.put("numerics", "fbgemm"), "intN has none of fbgemm");
+        refused(good, "/halftone/schemes/0", s -> s.put("type", "int4"), "does not know the scheme");
+        refused(good, "/halftone/schemes/0", s -> s.put("type", "int8"), "does not know the scheme");
+        refused(good, "/halftone/schemes/0", s -> s.put("type", "compressed_int"), "does not know the scheme");
         refused(good, "/halftone", s -> s.put("weight_dtype", "bfloat16"), "weight_scale' is F32");
         refused(good, "/halftone", s -> s.put("weight_dtype", "int8"), "weight_dtype");
         refused(good, "", s -> s.put("hidden_size", 128), "asks for");

@@ -12,17 +12,17 @@ class ToleranceTest {
         assertThat(Tolerance.parse("bit-exact (NaN == NaN)")).contains(Tolerance.EXACT);
         assertThat(Tolerance.parse("matmul summation order: |a-b| <= 2e-6*sum|terms| (f32), one dtype ulp of the f32"
                         + " result (bf16/f16)"))
-                .contains(new Tolerance(2e-6, 1));
-        assertThat(Tolerance.parse("1 ulp on rows looked up more than once")).contains(new Tolerance(0, 1));
+                .contains(new Tolerance(2e-6, 1, false));
+        assertThat(Tolerance.parse("1 ulp on rows looked up more than once")).contains(new Tolerance(0, 1, false));
         assertThat(Tolerance.parse("rel 1e-5 of the row's max|grad| (f32), 2 ulp (bf16)"))
-                .contains(new Tolerance(1e-5, 2));
+                .contains(new Tolerance(1e-5, 2, false));
         assertThat(Tolerance.parse("rel 1e-5 (depends on the step-1 gradients)"))
                 .isEmpty();
     }
 
     @Test
     void onlySumsMayDiffer() {
-        Tolerance sums = new Tolerance(2e-6, 1);
+        Tolerance sums = new Tolerance(2e-6, 1, false);
         assertThat(sums.allows(1, 1 + 0x1p-20f, 1, DType.F32)).isTrue();
         assertThat(sums.allows(1, 1 + 0x1p-18f, 1, DType.F32)).isFalse();
         assertThat(sums.allows(1, 1 + 0x1p-20f, 0, DType.F32)).isFalse();
@@ -31,7 +31,7 @@ class ToleranceTest {
 
     @Test
     void aUnitInTheLastPlaceIsThatOfTheDtype() {
-        Tolerance ulp = new Tolerance(0, 1);
+        Tolerance ulp = new Tolerance(0, 1, false);
         assertThat(ulp.allows(1 + 0x1p-23f, 1, 1, DType.F32)).isTrue();
         assertThat(ulp.allows(1 + 0x1p-7f, 1, 1, DType.BF16)).isTrue();
         assertThat(ulp.allows(1 + 0x1p-6f, 1, 1, DType.BF16)).isFalse();
@@ -43,6 +43,7 @@ class ToleranceTest {
     void zerosAreEqualAndSoAreNaNs() {
         assertThat(Tolerance.EXACT.allows(-0.0f, 0, 0, DType.F32)).isTrue();
         assertThat(Tolerance.EXACT.allows(Float.NaN, Float.NaN, 0, DType.F32)).isTrue();
-        assertThat(new Tolerance(2e-6, 1).allows(Float.NaN, 0, 1, DType.F32)).isFalse();
+        assertThat(new Tolerance(2e-6, 1, false).allows(Float.NaN, 0, 1, DType.F32))
+                .isFalse();
     }
 }

@@ -30,7 +30,6 @@ final class AmaxInputs {
                     verbatim.withScaleGradient(true),
                     verbatim.bounded(0.01f, 0.5f).withScaleGradient(false),
                     AmaxGrid.float8(Formula.FLOAT8_COMPRESSED, dtype, ROW),
-                    AmaxGrid.int4(dtype, ROW),
                     training,
                     training.withScaleGradient(false),
                     AmaxGrid.modelOpt(int8, dtype, ROW),

@@ -46,7 +46,7 @@ class AmaxKernelTest {
     @ParameterizedTest
     @MethodSource("grids")
     void theThreeImplementationsAgreeBitForBit(AmaxGrid numbers) {
-        Random random = new Random(numbers.hashCode());
+        Random random = new Random(numbers.toString().hashCode());
         for (int group : new int[] {2, 3, 16, 31, 33, 64, 97}) {
             int blocks = 2 * (1 + random.nextInt(20));
             float[] values = IntxInputs.values(random, blocks, group, numbers.dtype());
@@ -78,7 +78,7 @@ class AmaxKernelTest {
     @ParameterizedTest
     @MethodSource("grids")
     void theThreeGradientsAndAutogradAgreeBitForBit(AmaxGrid numbers) {
-        Random random = new Random(numbers.hashCode());
+        Random random = new Random(numbers.toString().hashCode());
         for (int group : new int[] {2, 32, 97}) {
             float[] values = IntxInputs.values(random, 20, group, numbers.dtype());
             float[] upstream = IntxInputs.values(random, 20, group, numbers.dtype());

@@ -4,9 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.halftone.DType;
 import dev.halftone.quant.AmaxGrid;
+import dev.halftone.quant.CompressedIntGrid;
 import dev.halftone.quant.GgufGrid;
 import dev.halftone.quant.GradientRule;
+import dev.halftone.quant.Granularity;
 import dev.halftone.quant.Grid;
+import dev.halftone.quant.Int4Grid;
 import dev.halftone.quant.IntxGrid;
 import dev.halftone.quant.MxGrid;
 import dev.halftone.quant.Nvfp4Grid;
@@ -56,6 +59,13 @@ class VectorWidthTest {
         Random random = new Random(5);
         for (IntxGrid grid : IntxInputs.grids()) {
             hash = hash(hash, random, grid, new IntxVectors(grid));
+        }
+        for (Grid grid : GridInputs.grids(new Granularity.PerAxis())) {
+            switch (grid) {
+                case Int4Grid g -> hash = hash(hash, random, grid, new Int4Vectors(g));
+                case CompressedIntGrid g -> hash = hash(hash, random, grid, new CompressedIntVectors(g));
+                default -> {}
+            }
         }
         for (GgufGrid grid : GgufInputs.grids()) {
             hash = hash(hash, random, grid, new GgufVectors(grid));

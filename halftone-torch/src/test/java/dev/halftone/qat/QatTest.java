@@ -8,12 +8,15 @@ import dev.halftone.InputException;
 import dev.halftone.kernel.Kernels;
 import dev.halftone.nn.Linear;
 import dev.halftone.nn.Parameter;
+import dev.halftone.quant.CompressedIntScheme;
 import dev.halftone.quant.Float8Int4Scheme;
 import dev.halftone.quant.Float8Scheme;
 import dev.halftone.quant.GgufLattice;
 import dev.halftone.quant.GgufScheme;
 import dev.halftone.quant.GradientRule;
 import dev.halftone.quant.Granularity;
+import dev.halftone.quant.Int4Scheme;
+import dev.halftone.quant.Int8Scheme;
 import dev.halftone.quant.IntxScheme;
 import dev.halftone.quant.ModelOptScheme;
 import dev.halftone.quant.MxFormat;
@@ -69,6 +72,14 @@ class QatTest {
                 new GgufScheme(GgufLattice.Q5_1),
                 new GgufScheme(GgufLattice.Q8_0),
                 new GgufScheme(GgufLattice.MXFP4),
+                new Int4Scheme(new Granularity.PerGroup(32), Numerics.FBGEMM, false),
+                new Int4Scheme(new Granularity.PerGroup(16), Numerics.FBGEMM_TRAINING, true),
+                new Int4Scheme(new Granularity.PerGroup(32), Numerics.TINYGEMM, false),
+                new Int8Scheme(false),
+                new Int8Scheme(true),
+                CompressedIntScheme.w4a16(new Granularity.PerGroup(32), true),
+                CompressedIntScheme.w4a16(new Granularity.PerGroup(32), false),
+                CompressedIntScheme.w8a8(),
                 INT4,
                 scheme(4, 32, true, Numerics.TORCHAO_LEGACY),
                 scheme(3, 16, false, Numerics.TORCHAO),

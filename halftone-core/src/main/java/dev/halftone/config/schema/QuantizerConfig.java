@@ -4,12 +4,15 @@ import dev.halftone.InputException;
 import dev.halftone.config.Component;
 import dev.halftone.config.Foreign;
 import dev.halftone.config.Key;
+import dev.halftone.quant.CompressedIntScheme;
 import dev.halftone.quant.Float8Int4Scheme;
 import dev.halftone.quant.Float8Scheme;
 import dev.halftone.quant.GgufLattice;
 import dev.halftone.quant.GgufScheme;
 import dev.halftone.quant.GradientRule;
 import dev.halftone.quant.Granularity;
+import dev.halftone.quant.Int4Scheme;
+import dev.halftone.quant.Int8Scheme;
 import dev.halftone.quant.IntxScheme;
 import dev.halftone.quant.ModelOptScheme;
 import dev.halftone.quant.MxFormat;
@@ -26,10 +29,6 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /// What is quantized, and to what.
-@Foreign(
-        value = {"Int4WeightOnlyQuantizer", "Int4WeightOnlyQATQuantizer", "Int4WeightOnlyConfig"},
-        why = "asymmetric int4 weights are not in this version",
-        harmless = {"IntxWeightOnlyConfig", "Int8DynamicActivationIntxWeightConfig"})
 public sealed interface QuantizerConfig {
     /// The quantizers that it consists of, in order: a layer gets the scheme of the last that means it.
     List<OneScheme> parts();
@@ -234,10 +233,7 @@ public sealed interface QuantizerConfig {
             implements OneScheme {
         public Int8DynActInt4Weight {
             requireIncluded(include);
-            if (groupsize instanceof Granularity.PerAxis) {
-                throw new InputException(
-                        "groupsize: this quantizer has groups only. Use a number, or Int8DynamicActivationIntxWeightConfig.");
-            }
+            requireGroups(groupsize);
         }
 
         @Override
@@ -504,6 +500,215 @@ public sealed interface QuantizerConfig {
         @Override
         public GradientRule gradientRule() {
             return GradientRule.IDENTITY;
+        }
+    }
+
+    /// torchao's `Int4WeightOnlyConfig`.
+    @Component(
+            value = "Int4WeightOnlyConfig",
+            doc = "int4 weights between minimum and maximum of each group, activations in float")
+    @Foreign(
+            value = "int4_packing_format",
+            why = "the numbers are those of the plain and the preshuffled format",
+            harmless = {"plain", "preshuffled", "Int4PackingFormat.PLAIN", "Int4PackingFormat.PRESHUFFLED"})
+    @Foreign(
+            value = "int4_choose_qparams_algorithm",
+            why = "scales come from minimum and maximum",
+            harmless = {"tinygemm", "Int4ChooseQParamsAlgorithm.TINYGEMM"})
+    @Foreign(value = "version", why = "these are the numbers of version 2", harmless = "2")
+    @Foreign(
+            value = {"set_inductor_config", "int4_tile_packed_ntile"},
+            why = "it changes no number")
+    record Int4WeightOnly(
+            @Key(value = "how many neighbours along the input share a scale", otherwise = "128", also = "group_size")
+            Granularity groupsize,
+
+            @Key(
+                    value = "`fbgemm` trains with the scales that torchao ships, in the dtype of the weight;"
+                            + " `fbgemm_training` with those that torchao trains with, in float32",
+                    otherwise = "fbgemm")
+            Int4Numbers numerics,
+
+            @Key(
+                    value = "whether the gradient flows through minimum and maximum, as it does in torchao",
+                    otherwise = "false")
+            boolean scaleGradient,
+
+            @Key(value = "globs over the names of linear layers: what is quantized", otherwise = "['*']")
+            List<String> include,
+
+            @Key(
+                    value = "globs over names: what of it stays in float; [] quantizes the head too",
+                    otherwise = "[lm_head]")
+            List<String> exclude,
+
+            @Key(
+                    value = "gradient of clamped weights: `closed` (torch before 2.14), `open` (since), `identity`",
+                    otherwise = "closed")
+            GradientRule gradientRule)
+            implements OneScheme {
+        /// The choices of `numerics`.
+        public enum Int4Numbers {
+            FBGEMM,
+            FBGEMM_TRAINING
+        }
+
+        public Int4WeightOnly {
+            requireIncluded(include);
+            requireGroups(groupsize);
+            if (scaleGradient && gradientRule == GradientRule.IDENTITY) {
+                throw new InputException("scale_gradient: under gradient_rule=identity the gradient passes unchanged."
+                        + " Use closed or open, or remove it.");
+            }
+        }
+
+        @Override
+        public QuantScheme scheme() {
+            return new Int4Scheme(
+                    groupsize,
+                    switch (numerics) {
+                        case FBGEMM -> Numerics.FBGEMM;
+                        case FBGEMM_TRAINING -> Numerics.FBGEMM_TRAINING;
+                    },
+                    scaleGradient);
+        }
+    }
+
+    /// torchtune's `Int4WeightOnlyQATQuantizer` and its counterpart after training.
+    @Component(
+            value = {"Int4WeightOnlyQATQuantizer", "Int4WeightOnlyQuantizer"},
+            doc = "torchtune's 4w: int4 weights for tinygemm, with bfloat16 scales and zeros")
+    @Foreign(value = "padding_allowed", why = "a group size must divide a layer's inputs", harmless = "false")
+    @Foreign(value = "inner_k_tiles", why = "it changes no number")
+    @Foreign(value = "device", why = "the recipe's device is used")
+    @Foreign(
+            value = {"precision", "scales_precision"},
+            why = "scales are bfloat16",
+            harmless = {"bfloat16", "bf16", "torch.bfloat16"})
+    record Int4WeightOnlyQat(
+            @Key(value = "how many neighbours along the input share a scale", otherwise = "256", also = "group_size")
+            Granularity groupsize,
+
+            @Key(value = "globs over the names of linear layers: what is quantized", otherwise = "['*']")
+            List<String> include,
+
+            @Key(
+                    value = "globs over names: what of it stays in float; [] quantizes the head too",
+                    otherwise = "[lm_head]")
+            List<String> exclude,
+
+            @Key(
+                    value = "gradient of clamped weights: `closed` (torch before 2.14), `open` (since), `identity`",
+                    otherwise = "closed")
+            GradientRule gradientRule)
+            implements OneScheme {
+        public Int4WeightOnlyQat {
+            requireIncluded(include);
+            requireGroups(groupsize);
+        }
+
+        @Override
+        public QuantScheme scheme() {
+            return new Int4Scheme(groupsize, Numerics.TINYGEMM, false);
+        }
+    }
+
+    /// torchao's `Int8DynamicActivationInt8WeightConfig`, and compressed-tensors' `W8A8`.
+    @Component(
+            value = "Int8DynamicActivationInt8WeightConfig",
+            doc = "int8 weights per output channel and int8 activations per token, on the fly (W8A8)")
+    @Foreign(
+            value = "granularity",
+            why = "a weight has a scale an output channel, an activation one a token",
+            harmless = {"PerRow", "PerRow()"})
+    @Foreign(
+            value = {"weight_only_decode", "reduce_range"},
+            why = "activations are always quantized, to the whole range",
+            harmless = "false")
+    @Foreign(value = "version", why = "these are the numbers of version 2", harmless = "2")
+    @Foreign(value = "set_inductor_config", why = "it changes no number")
+    record Int8DynamicActivationInt8Weight(
+            @Key(value = "whether activations have a zero point: symmetric or asymmetric", otherwise = "symmetric")
+            MappingType actMappingType,
+
+            @Key(
+                    value = "`torchao`, with float32 scales; `compressed_tensors`, with scales in the dtype of the"
+                            + " weight, which llm-compressor's W8A8 has",
+                    otherwise = "torchao")
+            Int8Numbers numerics,
+
+            @Key(value = "globs over the names of linear layers: what is quantized", otherwise = "['*']")
+            List<String> include,
+
+            @Key(
+                    value = "globs over names: what of it stays in float; [] quantizes the head too",
+                    otherwise = "[lm_head]")
+            List<String> exclude,
+
+            @Key(
+                    value = "gradient of clamped weights: `closed` (torch before 2.14), `open` (since), `identity`",
+                    otherwise = "closed")
+            GradientRule gradientRule)
+            implements OneScheme {
+        /// The choices of `numerics`.
+        public enum Int8Numbers {
+            TORCHAO,
+            COMPRESSED_TENSORS
+        }
+
+        public Int8DynamicActivationInt8Weight {
+            requireIncluded(include);
+            if (numerics == Int8Numbers.COMPRESSED_TENSORS && actMappingType == MappingType.ASYMMETRIC) {
+                throw new InputException(
+                        "act_mapping_type: compressed-tensors' W8A8 has symmetric activations. Use symmetric.");
+            }
+        }
+
+        @Override
+        public QuantScheme scheme() {
+            return switch (numerics) {
+                case TORCHAO -> new Int8Scheme(actMappingType == MappingType.ASYMMETRIC);
+                case COMPRESSED_TENSORS -> CompressedIntScheme.w8a8();
+            };
+        }
+    }
+
+    /// compressed-tensors' presets `W4A16` and `W4A16_ASYM`, as llm-compressor names them.
+    @Component(value = "W4A16", doc = "int4 weights with compressed-tensors' arithmetic, activations in float")
+    record W4A16(
+            @Key(value = "false for W4A16_ASYM, whose groups have zero points", otherwise = "true")
+            boolean symmetric,
+
+            @Key(value = "how many neighbours along the input share a scale", otherwise = "128", also = "group_size")
+            Granularity groupsize,
+
+            @Key(value = "globs over the names of linear layers: what is quantized", otherwise = "['*']")
+            List<String> include,
+
+            @Key(
+                    value = "globs over names: what of it stays in float; [] quantizes the head too",
+                    otherwise = "[lm_head]")
+            List<String> exclude,
+
+            @Key(
+                    value =
+                            "gradient of clamped weights: `identity` (passes), `closed` (0), `open` (0 on the bounds too)",
+                    otherwise = "identity")
+            GradientRule gradientRule)
+            implements OneScheme {
+        public W4A16 {
+            requireIncluded(include);
+        }
+
+        @Override
+        public QuantScheme scheme() {
+            return CompressedIntScheme.w4a16(groupsize, symmetric);
+        }
+    }
+
+    private static void requireGroups(Granularity groupsize) {
+        if (groupsize instanceof Granularity.PerAxis) {
+            throw new InputException("groupsize: this quantizer has groups only. Use a number.");
         }
     }
 

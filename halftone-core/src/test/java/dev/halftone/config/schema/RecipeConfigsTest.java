@@ -144,6 +144,16 @@ class RecipeConfigsTest {
         "NVFP4DynamicActivationNVFP4WeightConfig, quantizer.numerics=modelopt, nvfp4@modelopt",
         "NVFP4WeightOnlyConfig, quantizer.use_dynamic_per_tensor_scale=False, nvfp4wo-one_level",
         "NVFP4WeightOnlyConfig, quantizer.numerics=modelopt-training, nvfp4wo@modelopt-training",
+        "Int4WeightOnlyConfig, quantizer.group_size=32, int4wo-asym-g32@fbgemm",
+        "torchao.quantization.Int4WeightOnlyConfig, quantizer.numerics=fbgemm_training, int4wo-asym-g128@fbgemm-training",
+        "Int4WeightOnlyConfig, quantizer.scale_gradient=true, int4wo-asym-g128@fbgemm+scale-gradient",
+        "Int4WeightOnlyQATQuantizer, quantizer.groupsize=64, int4wo-asym-g64@tinygemm",
+        "torchtune.training.quantization.Int4WeightOnlyQuantizer, quantizer.inner_k_tiles=4, int4wo-asym-g256@tinygemm",
+        "Int8DynamicActivationInt8WeightConfig, quantizer.version=2, w8a8",
+        "Int8DynamicActivationInt8WeightConfig, quantizer.act_mapping_type=MappingType.ASYMMETRIC, w8a8-asym",
+        "Int8DynamicActivationInt8WeightConfig, quantizer.numerics=compressed_tensors, w8a8-channel@compressed-tensors",
+        "W4A16, quantizer.groupsize=64, w4a16-g64@compressed-tensors",
+        "W4A16, quantizer.symmetric=false, w4a16-asym-g128@compressed-tensors",
         "Float8DynamicActivationFloat8WeightConfig, quantizer.mm_config=null, float8-tensor",
         "Float8DynamicActivationFloat8WeightConfig, quantizer.granularity=PerRow(), float8-row",
         "Float8DynamicActivationFloat8WeightConfig, quantizer.activation_value_ub=1200, 'float8-tensor-amax[0.0,1200.0]'",
@@ -186,6 +196,28 @@ class RecipeConfigsTest {
     })
     void whatIsNoFloat8IsRefused(String component, String key, String message) {
         assertThatThrownBy(() -> finetune("quantizer={_component_: " + component + "}", key))
+                .isInstanceOf(InputException.class)
+                .hasMessageContaining(message);
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "Int4WeightOnlyConfig|quantizer.groupsize=channel|groupsize: this quantizer has groups only.",
+                "Int4WeightOnlyConfig|quantizer.scale_gradient=true quantizer.gradient_rule=identity|scale_gradient: under",
+                "Int4WeightOnlyConfig|quantizer.int4_packing_format=tile_packed_to_4d|cannot be honoured",
+                "Int4WeightOnlyQATQuantizer|quantizer.groupsize=channel|groupsize: this quantizer has groups only.",
+                "Int4WeightOnlyQATQuantizer|quantizer.scales_precision=float32|cannot be honoured: scales are bfloat16",
+                "Int8DynamicActivationInt8WeightConfig|quantizer.act_mapping_type=none|is no mapping of values to codes.",
+                "Int8DynamicActivationInt8WeightConfig|quantizer.numerics=compressed_tensors quantizer.act_mapping_type=asymmetric|has symmetric activations",
+                "Int8DynamicActivationInt8WeightConfig|quantizer.reduce_range=true|cannot be honoured",
+                "W4A16|quantizer.include=[]|include: the list is empty",
+            })
+    void quantizersRefuseWhatTheyHaveNot(String component, String keys, String message) {
+        List<String> overrides = new ArrayList<>(List.of("quantizer={_component_: " + component + "}"));
+        overrides.addAll(List.of(keys.split(" ")));
+        assertThatThrownBy(() -> finetune(overrides.toArray(String[]::new)).forQat())
                 .isInstanceOf(InputException.class)
                 .hasMessageContaining(message);
     }
