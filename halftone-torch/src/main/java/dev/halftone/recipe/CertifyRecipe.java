@@ -5,6 +5,7 @@ import dev.halftone.InputException;
 import dev.halftone.checkpoint.Checkpoints;
 import dev.halftone.checkpoint.QuantizedFolders;
 import dev.halftone.checkpoint.QuantizedFolders.Contents;
+import dev.halftone.format.hf.HfFolder;
 import dev.halftone.model.CausalLm;
 import dev.halftone.model.Tokens;
 import dev.halftone.qat.Qat;
@@ -30,6 +31,7 @@ public final class CertifyRecipe {
     public static Certificate run(Path artifact, Path checkpoint, Device device, Events events) {
         Contents contents = QuantizedFolders.contents(artifact);
         DType dtype = contents.weightDtype();
+        noteRounding(checkpoint, contents, events);
         events.line("Loading %s and %s".formatted(artifact, checkpoint));
         try (CausalLm loaded = Checkpoints.load(artifact, dtype, device);
                 CausalLm model = Checkpoints.loadFloat(checkpoint, dtype, dtype, device)) {
@@ -39,6 +41,24 @@ public final class CertifyRecipe {
             float[] trained = Certificate.logits(model, tokens);
             Qat.convert(model);
             return Certificate.of(trained, model, loaded, tokens);
+        }
+    }
+
+    /// A folder in bfloat16 cannot become what float32 masters became, and no figure would say why.
+    private static void noteRounding(Path checkpoint, Contents contents, Events events) {
+        try (HfFolder folder = HfFolder.open(checkpoint)) {
+            contents.schemes().keySet().stream()
+                    .map(layer -> layer + ".weight")
+                    .filter(folder::has)
+                    .map(name -> folder.info(name).dtype())
+                    .filter(dtype -> dtype.bytes() < contents.weightDtype().bytes())
+                    .findFirst()
+                    .ifPresent(dtype -> events.line(
+                            "%s holds %s weights, and the artifact was made from %s ones, which those only round: codes will differ."
+                                    .formatted(
+                                            checkpoint,
+                                            dtype.torchName(),
+                                            contents.weightDtype().torchName())));
         }
     }
 
