@@ -91,7 +91,7 @@ final class LinearCase {
 
     private void gradients(
             OneLayer model, Tensor leaf_TK, Tensor upstreamAbs, Tensor xAbs_TK, Tensor wAbs_NK, String suffix) {
-        model.namedParameters().values().forEach(Parameter::collectGradient);
+        model.allParameters().values().forEach(Parameter::collectGradient);
         roles.put("grad_x" + suffix, new Computed(leaf_TK.grad().detach(), upstreamAbs.matmul(wAbs_NK)));
         Tensor wTerms_NK = upstreamAbs.t().matmul(xAbs_TK);
         roles.put("grad_w" + suffix, new Computed(gradient((Parameter) model.proj.weight()), wTerms_NK));

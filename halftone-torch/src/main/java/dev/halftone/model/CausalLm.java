@@ -149,7 +149,7 @@ public final class CausalLm extends Module {
     public double lossAndBackward(Tokens tokens, Targets targets, double normaliser) {
         try (Scope _ = Scope.open()) {
             double sum = new LinearCrossEntropy(head).backward(hidden(tokens), targets, normaliser);
-            namedParameters().values().forEach(Parameter::collectGradient);
+            allParameters().values().forEach(Parameter::collectGradient);
             return sum;
         }
     }

@@ -55,6 +55,22 @@ public abstract class Module implements AutoCloseable {
         return all;
     }
 
+    /// [#namedParameters], and what the transforms of weights train beside them ([WeightTransform#parameters]): all
+    /// that
+    /// an optimizer or a checkpoint of a run has to know.
+    public final Map<String, Parameter> allParameters() {
+        Map<String, Parameter> all = new LinkedHashMap<>();
+        namedParameters().forEach((path, p) -> {
+            all.put(path, p);
+            WeightTransform t = p.transform();
+            if (t != null) {
+                String layer = path.substring(0, path.lastIndexOf('.') + 1);
+                t.parameters().forEach((name, own) -> all.put(layer + name, own));
+            }
+        });
+        return all;
+    }
+
     /// Frees the native memory of every weight below this module, which cannot run afterwards. Without it the
     /// memory is freed when the collector finds the model, which may be late: Java sees only small objects.
     @Override

@@ -21,6 +21,8 @@ public final class Parameter implements Weight {
     private DType computeDtype;
     private @Nullable Tensor shadow;
     private boolean stale = true;
+    /// Whose shadow is made of these values; null where they are a weight themselves.
+    private @Nullable Parameter owner;
 
     /// @param master the values; the parameter owns the tensor from here on
     public Parameter(Tensor master) {
@@ -46,7 +48,7 @@ public final class Parameter implements Weight {
                 Tensor v = Ops.to(t != null && t.active() ? t.forward(master.detach()) : master.detach(), computeDtype);
                 if (s == null) {
                     s = Scope.own(v.is_alias_of(master) ? v.clone() : v.detach());
-                    s.requires_grad_(master.requires_grad());
+                    s.requires_grad_(hasTrainee());
                     shadow = s;
                 } else {
                     s.detach().copy_(v);
@@ -59,6 +61,13 @@ public final class Parameter implements Weight {
 
     private boolean hasShadow() {
         return computeDtype != Torch.dtype(master) || (transform != null && transform.active());
+    }
+
+    /// Whether a gradient of the shadow is of any use.
+    private boolean hasTrainee() {
+        WeightTransform t = transform;
+        return trainable()
+                || (t != null && t.active() && t.parameters().values().stream().anyMatch(Parameter::trainable));
     }
 
     @Override
@@ -82,6 +91,9 @@ public final class Parameter implements Weight {
 
     public void setTransform(@Nullable WeightTransform transform) {
         this.transform = transform;
+        if (transform != null) {
+            transform.parameters().values().forEach(p -> p.owner = this);
+        }
         dropShadow();
     }
 
@@ -98,11 +110,17 @@ public final class Parameter implements Weight {
     public void setTrainable(boolean trainable) {
         master.requires_grad_(trainable);
         dropShadow();
+        if (owner != null) {
+            owner.dropShadow();
+        }
     }
 
     /// To be called after the masters changed, or a transform was switched on or off.
     public void changed() {
         stale = true;
+        if (owner != null) {
+            owner.changed();
+        }
     }
 
     /// Adds the shadow's gradient, through the transform's backward, to the gradient of the masters, and clears
@@ -119,12 +137,21 @@ public final class Parameter implements Weight {
             if (t != null && t.active()) {
                 g = t.backward(master.detach(), g);
             }
-            if (master.grad().defined()) {
-                master.grad().add_(g);
-            } else {
-                master.mutable_grad().put(g);
+            if (trainable()) {
+                addGradient(g);
             }
             s.mutable_grad().reset();
+        }
+    }
+
+    /// Adds to the gradient of the masters.
+    ///
+    /// @param gradient of their shape and dtype; may become theirs
+    public void addGradient(Tensor gradient) {
+        if (master.grad().defined()) {
+            master.grad().add_(gradient);
+        } else {
+            master.mutable_grad().put(gradient);
         }
     }
 

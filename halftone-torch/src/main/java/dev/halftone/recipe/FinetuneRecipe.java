@@ -105,7 +105,7 @@ public final class FinetuneRecipe implements AutoCloseable {
                     .formatted(layers.size(), config.quantizer().label()));
             events.aside(LayerTable.of(model, layers));
         }
-        Map<String, Parameter> parameters = model.namedParameters();
+        Map<String, Parameter> parameters = model.allParameters();
         parameters.values().forEach(p -> p.setTrainable(true));
         optimizer = new AdamW(parameters, Schedules.of(config.optimizer()), config.seed());
         schedule = Schedules.of(config.lrScheduler(), totalSteps);
@@ -239,7 +239,7 @@ public final class FinetuneRecipe implements AutoCloseable {
         }
         checkpoint.restore(masters(), optimizer.state());
         optimizer.restoreSteps(checkpoint.step());
-        model.namedParameters().values().forEach(Parameter::changed);
+        model.allParameters().values().forEach(Parameter::changed);
         events.line("Resuming after step %d of %d".formatted(checkpoint.step(), totalSteps));
         return checkpoint.step();
     }
@@ -258,7 +258,7 @@ public final class FinetuneRecipe implements AutoCloseable {
 
     private Map<String, Tensor> masters() {
         Map<String, Tensor> masters = new LinkedHashMap<>();
-        model.namedParameters().forEach((name, p) -> masters.put(name, p.master()));
+        model.allParameters().forEach((name, p) -> masters.put(name, p.master()));
         return masters;
     }
 

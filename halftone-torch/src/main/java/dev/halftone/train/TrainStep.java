@@ -33,7 +33,7 @@ public final class TrainStep {
     /// @param maxNorm what gradients are clipped to; empty clips nothing
     public TrainStep(CausalLm model, AdamW optimizer, LabelCount count, OptionalDouble maxNorm) {
         this.model = model;
-        this.parameters = model.namedParameters().values();
+        this.parameters = model.allParameters().values();
         this.optimizer = optimizer;
         this.count = count;
         this.maxNorm = maxNorm;

@@ -6,6 +6,7 @@ import dev.halftone.DType;
 import dev.halftone.torch.Ops;
 import dev.halftone.torch.Scope;
 import dev.halftone.torch.Torch;
+import java.util.Map;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
 
@@ -53,6 +54,53 @@ class ParameterTest {
             p.changed();
             layer.forward(x);
             assertThat(twice.runs).isEqualTo(2);
+        }
+    }
+
+    /// A frozen weight times a trained number.
+    private record Factor(Parameter factor) implements WeightTransform {
+        @Override
+        public boolean active() {
+            return true;
+        }
+
+        @Override
+        public Map<String, Parameter> parameters() {
+            return Map.of("factor", factor);
+        }
+
+        @Override
+        public Tensor forward(Tensor master) {
+            return master.mul(factor.master());
+        }
+
+        @Override
+        public Tensor backward(Tensor master, Tensor gradient) {
+            factor.addGradient(gradient.mul(master).sum().view(1));
+            return gradient;
+        }
+    }
+
+    @Test
+    void whatATransformTrainsIsTrainedWhileTheWeightIsFrozen() {
+        try (Scope _ = Scope.open()) {
+            Parameter factor = new Parameter(Torch.of(new float[] {2}, 1));
+            Parameter p = new Parameter(Torch.of(new float[] {1, 3}, 1, 2));
+            p.setTransform(new Factor(factor));
+            Linear layer = new Linear(p, null);
+            factor.setTrainable(true);
+            assertThat(layer.namedParameters()).containsOnlyKeys("weight");
+            assertThat(layer.allParameters()).containsOnlyKeys("weight", "factor");
+            Tensor x = Torch.of(new float[] {10, 1}, 1, 2);
+            Tensor y = layer.forward(x);
+            assertThat(Torch.floats(y)).containsExactly(26);
+            y.sum().backward();
+            layer.allParameters().values().forEach(Parameter::collectGradient);
+            assertThat(Torch.floats(factor.gradient())).containsExactly(13);
+            assertThat(p.gradient()).isNull();
+            Ops.fill_(factor.master().detach(), 3);
+            factor.changed();
+            assertThat(Torch.floats(layer.forward(x))).containsExactly(39);
         }
     }
 
