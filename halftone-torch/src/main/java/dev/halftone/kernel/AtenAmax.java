@@ -1,5 +1,10 @@
 package dev.halftone.kernel;
 
+import static dev.halftone.kernel.AtenOps.number;
+import static dev.halftone.kernel.AtenOps.passes;
+import static dev.halftone.kernel.AtenOps.sum;
+import static dev.halftone.kernel.AtenOps.withoutNaN;
+
 import dev.halftone.DType;
 import dev.halftone.quant.AmaxGrid;
 import dev.halftone.quant.AmaxOracle;
@@ -10,7 +15,6 @@ import dev.halftone.torch.NoGrad;
 import dev.halftone.torch.Ops;
 import dev.halftone.torch.Scope;
 import dev.halftone.torch.Torch;
-import org.bytedeco.pytorch.DoubleOptional;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 
@@ -31,7 +35,7 @@ record AtenAmax(AmaxGrid grid) implements GridKernel {
                 NoGrad _ = NoGrad.open()) {
             Tensor x_BG = blocks(x);
             Blocks blocks = choose(largest(x_BG));
-            Tensor codes = codes(number(scaled(x_BG, blocks))).view(Torch.shape(x));
+            Tensor codes = codes(nearest(scaled(x_BG, blocks))).view(Torch.shape(x));
             Tensor scale = Ops.to(blocks.stored, grid.scaleDtype()).reshape(scaleShape);
             return new Quantized(scope.keep(codes), scope.keep(scale), null, null);
         }
@@ -57,7 +61,7 @@ record AtenAmax(AmaxGrid grid) implements GridKernel {
                 NoGrad _ = NoGrad.open()) {
             Tensor x_BG = blocks(x);
             Blocks blocks = choose(largest(x_BG));
-            Tensor y_BG = value(number(scaled(x_BG, blocks)), blocks.out);
+            Tensor y_BG = value(nearest(scaled(x_BG, blocks)), blocks.out);
             out.copy_(y_BG.view(Torch.shape(x)));
         }
     }
@@ -143,7 +147,7 @@ record AtenAmax(AmaxGrid grid) implements GridKernel {
         return grid.addsZero() ? Ops.add(t_BG, 0) : t_BG;
     }
 
-    private Tensor number(Tensor t_BG) {
+    private Tensor nearest(Tensor t_BG) {
         Tensor clamped_BG = Ops.clamp(t_BG, grid.element().min(), grid.element().max());
         return switch (grid.element()) {
             case Element.Integers _ -> Ops.add_(clamped_BG.round(), 0);
@@ -153,10 +157,7 @@ record AtenAmax(AmaxGrid grid) implements GridKernel {
 
     private Tensor codes(Tensor number_BG) {
         return switch (grid.element()) {
-            case Element.Integers _ ->
-                Ops.to(
-                        number_BG.nan_to_num(new DoubleOptional(0), new DoubleOptional(), new DoubleOptional()),
-                        DType.I8);
+            case Element.Integers _ -> Ops.to(withoutNaN(number_BG), DType.I8);
             case Element.Floats f ->
                 Ops.maskedFill(
                         Ops.view(Ops.to(number_BG, dtype(f)), DType.U8),
@@ -181,7 +182,7 @@ record AtenAmax(AmaxGrid grid) implements GridKernel {
     /// The gradient of codes that pass.
     private Tensor ofCode(Tensor g_BG, Blocks blocks) {
         Tensor p_BG = rounded(g_BG.mul(blocks.out), grid.carry());
-        return grid.float8Gradient() ? number(p_BG) : p_BG;
+        return grid.float8Gradient() ? nearest(p_BG) : p_BG;
     }
 
     /// What each value of the largest magnitude gets from the scale, before its sign: `[B, 1]`.
@@ -189,7 +190,7 @@ record AtenAmax(AmaxGrid grid) implements GridKernel {
             Tensor x_BG, Tensor g_BG, Tensor t_BG, Tensor p_BG, Tensor largest_B1, Blocks blocks, GradientRule rule) {
         DType c = grid.carry();
         DType d = grid.dtype();
-        Tensor dOut_B1 = rounded(sum(rounded(g_BG.mul(number(t_BG)), c)), c);
+        Tensor dOut_B1 = rounded(sum(rounded(g_BG.mul(nearest(t_BG)), c)), c);
         Tensor dIn_B1;
         if (grid.multiplies()) {
             Tensor square_B1 = rounded(blocks.in.mul(blocks.in), c);
@@ -239,34 +240,13 @@ record AtenAmax(AmaxGrid grid) implements GridKernel {
             passes_BG = open ? x_BG.abs().lt(blocks.amax) : x_BG.abs().le(blocks.amax);
         } else {
             Tensor v_BG = grid.element() instanceof Element.Integers ? t_BG.round() : t_BG;
-            Scalar min = new Scalar(grid.element().min());
-            Scalar max = new Scalar(grid.element().max());
-            passes_BG = open
-                    ? v_BG.gt(min).logical_and_(v_BG.lt(max))
-                    : v_BG.ge(min).logical_and_(v_BG.le(max));
+            passes_BG = passes(v_BG, grid.element().min(), grid.element().max(), rule);
         }
         return passes_BG.logical_not();
-    }
-
-    /// `[B, 1]` sums of rows, in the order of [dev.halftone.quant.HalvingSum].
-    private static Tensor sum(Tensor v_BG) {
-        Tensor sums_BG = Ops.copy(v_BG);
-        for (long n = sums_BG.size(1); n > 1; ) {
-            long half = (n + 1) / 2;
-            sums_BG.narrow(1, 0, n - half).add_(sums_BG.narrow(1, half, n - half));
-            n = half;
-        }
-        return sums_BG.narrow(1, 0, 1);
     }
 
     /// The nearest numbers of a type, in float32.
     private static Tensor rounded(Tensor t, DType dtype) {
         return Ops.to(Ops.to(t, dtype), DType.F32);
-    }
-
-    /// A tensor rather than a Java number: on a GPU torch divides by a number by multiplying with its
-    /// reciprocal.
-    private static Tensor number(Tensor like, double value) {
-        return Ops.fill_(Torch.emptyLike(like, DType.F32, 1), value);
     }
 }

@@ -1,5 +1,9 @@
 package dev.halftone.kernel;
 
+import static dev.halftone.kernel.AtenOps.number;
+import static dev.halftone.kernel.AtenOps.passes;
+import static dev.halftone.kernel.AtenOps.withoutNaN;
+
 import dev.halftone.DType;
 import dev.halftone.quant.CompressedIntGrid;
 import dev.halftone.quant.GradientRule;
@@ -7,7 +11,6 @@ import dev.halftone.torch.NoGrad;
 import dev.halftone.torch.Ops;
 import dev.halftone.torch.Scope;
 import dev.halftone.torch.Torch;
-import org.bytedeco.pytorch.DoubleOptional;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 
@@ -73,11 +76,7 @@ record AtenCompressedInt(CompressedIntGrid grid) implements GridKernel {
                 NoGrad _ = NoGrad.open()) {
             Tensor x_BG = x.reshape(-1, group);
             Tensor t_BG = unclamped(x_BG, choose(x_BG));
-            Scalar qmin = new Scalar(grid.qmin());
-            Scalar qmax = new Scalar(grid.qmax());
-            Tensor passes_BG = rule == GradientRule.CLOSED
-                    ? t_BG.ge(qmin).logical_and_(t_BG.le(qmax))
-                    : t_BG.gt(qmin).logical_and_(t_BG.lt(qmax));
+            Tensor passes_BG = passes(t_BG, grid.qmin(), grid.qmax(), rule);
             Tensor g_BG = Ops.maskedFill(upstream.reshape(-1, group), passes_BG.logical_not(), 0);
             return scope.keep(g_BG.view(Torch.shape(x)));
         }
@@ -92,8 +91,7 @@ record AtenCompressedInt(CompressedIntGrid grid) implements GridKernel {
         Tensor zeroPoint = zero;
         if (!grid.symmetric()) {
             Tensor z_B1 = Ops.clamp(Ops.add(lo_B1.div(scale_B1).neg(), grid.qmin()), grid.qmin(), grid.qmax());
-            zeroPoint = z_B1.nan_to_num(new DoubleOptional(0), new DoubleOptional(), new DoubleOptional())
-                    .round();
+            zeroPoint = withoutNaN(z_B1).round();
         }
         return new Blocks(Ops.maskedFill(scale_B1, scale_B1.eq(new Scalar(0)), grid.eps()), zeroPoint);
     }
@@ -107,11 +105,5 @@ record AtenCompressedInt(CompressedIntGrid grid) implements GridKernel {
     /// Codes before they are clamped and rounded.
     private static Tensor unclamped(Tensor x_BG, Blocks blocks) {
         return x_BG.div(blocks.scale).add_(blocks.zeroPoint);
-    }
-
-    /// A tensor rather than a Java number: on a GPU torch divides by a number by multiplying with its
-    /// reciprocal.
-    private static Tensor number(Tensor like, double value) {
-        return Ops.fill_(Torch.emptyLike(like, Torch.dtype(like), 1), value);
     }
 }

@@ -1,5 +1,7 @@
 package dev.halftone.kernel;
 
+import static dev.halftone.kernel.AtenOps.number;
+
 import dev.halftone.DType;
 import dev.halftone.quant.GgufGrid;
 import dev.halftone.quant.GgufLattice.Rule;
@@ -168,10 +170,5 @@ record AtenGguf(GgufGrid grid) implements GridKernel {
         }
         Tensor table = Ops.toDeviceOf(Torch.of(steps, steps.length), codes_BG);
         return table.take(Ops.to(codes_BG, DType.I64));
-    }
-
-    /// A tensor rather than a Java number: on a GPU torch divides by a number by multiplying with its reciprocal.
-    private static Tensor number(Tensor like, double value) {
-        return Ops.fill_(Torch.emptyLike(like, DType.F32, 1), value);
     }
 }

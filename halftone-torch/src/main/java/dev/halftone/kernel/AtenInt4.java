@@ -1,5 +1,10 @@
 package dev.halftone.kernel;
 
+import static dev.halftone.kernel.AtenOps.number;
+import static dev.halftone.kernel.AtenOps.passes;
+import static dev.halftone.kernel.AtenOps.sum;
+import static dev.halftone.kernel.AtenOps.withoutNaN;
+
 import dev.halftone.DType;
 import dev.halftone.quant.GradientRule;
 import dev.halftone.quant.Int4Grid;
@@ -7,7 +12,6 @@ import dev.halftone.torch.NoGrad;
 import dev.halftone.torch.Ops;
 import dev.halftone.torch.Scope;
 import dev.halftone.torch.Torch;
-import org.bytedeco.pytorch.DoubleOptional;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
@@ -32,7 +36,7 @@ record AtenInt4(Int4Grid grid) implements GridKernel {
             Tensor x_BG = x.reshape(-1, group);
             Blocks blocks = choose(x_BG);
             Tensor q_BG = Ops.add(clamp(unclamped(x_BG, blocks)), -grid.recentre());
-            q_BG = q_BG.nan_to_num(new DoubleOptional(0), new DoubleOptional(), new DoubleOptional());
+            q_BG = withoutNaN(q_BG);
             Tensor codes = scope.keep(Ops.to(q_BG, grid.codeDtype()).view(Torch.shape(x)));
             Tensor scale = scope.keep(blocks.stored.reshape(scaleShape));
             Tensor zero = grid.zeroPointDtype() == null ? null : scope.keep(blocks.zero.reshape(scaleShape));
@@ -159,28 +163,7 @@ record AtenInt4(Int4Grid grid) implements GridKernel {
 
     /// 0 where the rule lets nothing pass; a NaN among the steps stops it.
     private Tensor stop(Tensor gradient_BG, Tensor t_BG, GradientRule rule) {
-        Scalar lowest = new Scalar(grid.lowest());
-        Scalar highest = new Scalar(grid.lowest() + STEPS);
-        Tensor passes_BG = rule == GradientRule.CLOSED
-                ? t_BG.ge(lowest).logical_and_(t_BG.le(highest))
-                : t_BG.gt(lowest).logical_and_(t_BG.lt(highest));
+        Tensor passes_BG = passes(t_BG, grid.lowest(), grid.lowest() + STEPS, rule);
         return Ops.maskedFill(gradient_BG, passes_BG.logical_not(), 0);
-    }
-
-    /// `[B, 1]` sums of rows, in the order of [dev.halftone.quant.HalvingSum].
-    private static Tensor sum(Tensor v_BG) {
-        Tensor sums_BG = Ops.copy(v_BG);
-        for (long n = sums_BG.size(1); n > 1; ) {
-            long half = (n + 1) / 2;
-            sums_BG.narrow(1, 0, n - half).add_(sums_BG.narrow(1, half, n - half));
-            n = half;
-        }
-        return sums_BG.narrow(1, 0, 1);
-    }
-
-    /// A tensor rather than a Java number: on a GPU torch divides by a number by multiplying with its
-    /// reciprocal.
-    private static Tensor number(Tensor like, double value) {
-        return Ops.fill_(Torch.emptyLike(like, Torch.dtype(like), 1), value);
     }
 }

@@ -1,5 +1,9 @@
 package dev.halftone.kernel;
 
+import static dev.halftone.kernel.AtenOps.number;
+import static dev.halftone.kernel.AtenOps.passes;
+import static dev.halftone.kernel.AtenOps.withoutNaN;
+
 import dev.halftone.DType;
 import dev.halftone.quant.GradientRule;
 import dev.halftone.quant.IntxGrid;
@@ -7,7 +11,6 @@ import dev.halftone.torch.NoGrad;
 import dev.halftone.torch.Ops;
 import dev.halftone.torch.Scope;
 import dev.halftone.torch.Torch;
-import org.bytedeco.pytorch.DoubleOptional;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 
@@ -120,22 +123,6 @@ record AtenIntx(IntxGrid grid) implements IntxKernel {
 
     /// True where the gradient stops; a NaN stops it.
     private static Tensor stopped(Tensor t, IntxGrid grid, GradientRule rule) {
-        Scalar qmin = new Scalar(grid.qmin());
-        Scalar qmax = new Scalar(grid.qmax());
-        Tensor passes = switch (rule) {
-            case IDENTITY -> throw new IllegalArgumentException("nothing stops under IDENTITY");
-            case CLOSED -> t.ge(qmin).logical_and_(t.le(qmax));
-            case OPEN -> t.gt(qmin).logical_and_(t.lt(qmax));
-        };
-        return passes.logical_not();
-    }
-
-    private static Tensor withoutNaN(Tensor t) {
-        return t.nan_to_num(new DoubleOptional(0), new DoubleOptional(), new DoubleOptional());
-    }
-
-    /// A tensor rather than a Java number: on a GPU torch divides by a number by multiplying with its reciprocal.
-    private static Tensor number(Tensor like, double value) {
-        return Ops.fill_(Torch.emptyLike(like, Torch.dtype(like), 1), value);
+        return passes(t, grid.qmin(), grid.qmax(), rule).logical_not();
     }
 }

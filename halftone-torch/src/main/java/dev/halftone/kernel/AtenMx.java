@@ -1,5 +1,8 @@
 package dev.halftone.kernel;
 
+import static dev.halftone.kernel.AtenOps.number;
+import static dev.halftone.kernel.AtenOps.withoutNaN;
+
 import dev.halftone.DType;
 import dev.halftone.quant.GradientRule;
 import dev.halftone.quant.MiniFloat;
@@ -11,7 +14,6 @@ import dev.halftone.torch.NoGrad;
 import dev.halftone.torch.Ops;
 import dev.halftone.torch.Scope;
 import dev.halftone.torch.Torch;
-import org.bytedeco.pytorch.DoubleOptional;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 
@@ -46,7 +48,7 @@ record AtenMx(MxGrid grid) implements GridKernel {
             Tensor codes_BG = quantized.codes().reshape(-1, group);
             MiniFloat format = grid.format().format();
             Tensor number_BG = format == null
-                    ? Ops.to(codes_BG, DType.F32).div(number(codes_BG, 64))
+                    ? Ops.to(codes_BG, DType.F32).mul(new Scalar(0x1p-6))
                     : AtenMiniFloat.decode(codes_BG, format);
             Tensor bytes_B1 = Ops.view(quantized.scale().contiguous(), DType.U8).view(-1, 1);
             return scope.keep(values(number_BG, bytes_B1).view(Torch.shape(quantized.codes())));
@@ -81,7 +83,7 @@ record AtenMx(MxGrid grid) implements GridKernel {
         if (format != null) {
             return AtenMiniFloat.round(v, format);
         }
-        return Ops.add(Ops.clamp(Ops.mul(v, 64).round(), -127, 127).div(number(v, 64)), 0);
+        return Ops.add(Ops.clamp(Ops.mul(v, 64).round(), -127, 127).mul(new Scalar(0x1p-6)), 0);
     }
 
     private Tensor values(Tensor number_BG, Tensor bytes_B1) {
@@ -117,14 +119,5 @@ record AtenMx(MxGrid grid) implements GridKernel {
 
     private static Tensor mantissa(Tensor bits) {
         return bits.bitwise_and(new Scalar(0x7fffff));
-    }
-
-    private static Tensor withoutNaN(Tensor t) {
-        return t.nan_to_num(new DoubleOptional(0), new DoubleOptional(), new DoubleOptional());
-    }
-
-    /// A tensor rather than a Java number: on a GPU torch divides by a number by multiplying with its reciprocal.
-    private static Tensor number(Tensor like, double value) {
-        return Ops.fill_(Torch.emptyLike(like, DType.F32, 1), value);
     }
 }

@@ -1,5 +1,7 @@
 package dev.halftone.kernel;
 
+import static dev.halftone.kernel.AtenOps.number;
+
 import dev.halftone.DType;
 import dev.halftone.quant.GradientRule;
 import dev.halftone.quant.MiniFloat;
@@ -129,10 +131,5 @@ record AtenNvfp4(Nvfp4Grid grid) implements GridKernel {
     /// Through the type of the values.
     private Tensor rounded(Tensor t) {
         return Ops.to(Ops.to(t, grid.dtype()), DType.F32);
-    }
-
-    /// A tensor rather than a Java number: on a GPU torch divides by a number by multiplying with its reciprocal.
-    private static Tensor number(Tensor like, double value) {
-        return Ops.fill_(Torch.emptyLike(like, DType.F32, 1), value);
     }
 }
