@@ -55,6 +55,7 @@ public final class QuantCases {
                 index,
                 List.of(
                         new IntxCases(kernels, rule),
+                        new LearnedCases(kernels, rule),
                         new Int4Cases(kernels, rule),
                         new Int4LayoutCases(kernels),
                         new Int8Cases(kernels, rule),

@@ -189,18 +189,22 @@ record AtenAmax(AmaxGrid grid) implements GridKernel {
             Tensor x_BG, Tensor g_BG, Tensor t_BG, Tensor p_BG, Tensor largest_B1, Blocks blocks, GradientRule rule) {
         DType c = grid.carry();
         DType d = grid.dtype();
-        Tensor dOut_B1 = rounded(sum(rounded(g_BG.mul(number(t_BG)), c)), c);
+        Tensor dOut_B1 = rounded(AtenSums.halving(rounded(g_BG.mul(number(t_BG)), c)), c);
         Tensor dIn_B1;
         if (grid.multiplies()) {
             Tensor square_B1 = rounded(blocks.in.mul(blocks.in), c);
-            dIn_B1 = rounded(rounded(sum(rounded(p_BG.mul(x_BG), c)), c).neg().mul(square_B1), c);
+            dIn_B1 = rounded(
+                    rounded(AtenSums.halving(rounded(p_BG.mul(x_BG), c)), c)
+                            .neg()
+                            .mul(square_B1),
+                    c);
         } else {
-            dIn_B1 = rounded(sum(p_BG.neg().mul(x_BG.div(blocks.in).div(blocks.in))), c);
+            dIn_B1 = rounded(AtenSums.halving(p_BG.neg().mul(x_BG.div(blocks.in).div(blocks.in))), c);
         }
         Tensor ds_B1 = rounded(rounded(dOut_B1.add(dIn_B1), c), d);
         Tensor da_B1 = rounded(ds_B1.div(number(ds_B1, AmaxOracle.steps(grid))), d);
         da_B1 = Ops.maskedFill(da_B1, flows(largest_B1, blocks, rule).logical_not(), 0);
-        Tensor n_B1 = rounded(sum(Ops.to(x_BG.abs().eq(largest_B1), DType.F32)), d);
+        Tensor n_B1 = rounded(AtenSums.halving(Ops.to(x_BG.abs().eq(largest_B1), DType.F32)), d);
         return rounded(da_B1.div(n_B1), d);
     }
 
@@ -246,17 +250,6 @@ record AtenAmax(AmaxGrid grid) implements GridKernel {
                     : v_BG.ge(min).logical_and_(v_BG.le(max));
         }
         return passes_BG.logical_not();
-    }
-
-    /// `[B, 1]` sums of rows, in the order of [dev.halftone.quant.HalvingSum].
-    private static Tensor sum(Tensor v_BG) {
-        Tensor sums_BG = Ops.copy(v_BG);
-        for (long n = sums_BG.size(1); n > 1; ) {
-            long half = (n + 1) / 2;
-            sums_BG.narrow(1, 0, n - half).add_(sums_BG.narrow(1, half, n - half));
-            n = half;
-        }
-        return sums_BG.narrow(1, 0, 1);
     }
 
     /// The nearest numbers of a type, in float32.

@@ -99,16 +99,18 @@ record AtenInt4(Int4Grid grid) implements GridKernel {
         Tensor b_BG = a_BG.div(blocks.scale);
         Tensor level_BG = Ops.add(clamp(t_BG), -8);
         Tensor steps_BG = x_BG.sub(blocks.origin).div(blocks.scale).div(blocks.scale);
-        Tensor sum_B1 = sum(g_BG);
-        Tensor ds_B1 = sum(g_BG.mul(level_BG)).sub(sum(a_BG.mul(steps_BG))).add(Ops.mul(sum_B1, 8));
+        Tensor sum_B1 = AtenSums.halving(g_BG);
+        Tensor ds_B1 = AtenSums.halving(g_BG.mul(level_BG))
+                .sub(AtenSums.halving(a_BG.mul(steps_BG)))
+                .add(Ops.mul(sum_B1, 8));
         Tensor range_B1 = blocks.hi.sub(blocks.lo);
         Scalar eps = new Scalar(grid.eps());
         Tensor passes_B1 = rule == GradientRule.CLOSED ? range_B1.ge(eps) : range_B1.gt(eps);
         Tensor dr_B1 = Ops.maskedFill(ds_B1.div(number(ds_B1, STEPS)), passes_B1.logical_not(), 0);
         Tensor isHi_BG = x_BG.eq(blocks.hi);
         Tensor isLo_BG = x_BG.eq(blocks.lo);
-        Tensor dHi_B1 = dr_B1.div(sum(Ops.to(isHi_BG, DType.F32)));
-        Tensor dLo_B1 = sum_B1.sub(sum(b_BG)).sub(dr_B1).div(sum(Ops.to(isLo_BG, DType.F32)));
+        Tensor dHi_B1 = dr_B1.div(AtenSums.halving(Ops.to(isHi_BG, DType.F32)));
+        Tensor dLo_B1 = sum_B1.sub(AtenSums.halving(b_BG)).sub(dr_B1).div(AtenSums.halving(Ops.to(isLo_BG, DType.F32)));
         Tensor d_BG = Ops.where(isHi_BG, b_BG.add(dHi_B1), b_BG);
         return Ops.where(isLo_BG, d_BG.add(dLo_B1), d_BG);
     }
@@ -165,17 +167,6 @@ record AtenInt4(Int4Grid grid) implements GridKernel {
                 ? t_BG.ge(lowest).logical_and_(t_BG.le(highest))
                 : t_BG.gt(lowest).logical_and_(t_BG.lt(highest));
         return Ops.maskedFill(gradient_BG, passes_BG.logical_not(), 0);
-    }
-
-    /// `[B, 1]` sums of rows, in the order of [dev.halftone.quant.HalvingSum].
-    private static Tensor sum(Tensor v_BG) {
-        Tensor sums_BG = Ops.copy(v_BG);
-        for (long n = sums_BG.size(1); n > 1; ) {
-            long half = (n + 1) / 2;
-            sums_BG.narrow(1, 0, n - half).add_(sums_BG.narrow(1, half, n - half));
-            n = half;
-        }
-        return sums_BG.narrow(1, 0, 1);
     }
 
     /// A tensor rather than a Java number: on a GPU torch divides by a number by multiplying with its

@@ -18,7 +18,7 @@ import org.bytedeco.pytorch.Tensor;
 record AtenIntx(IntxGrid grid) implements IntxKernel {
     /// What a block is quantized with, `[B, 1]` each. The zero point is in the dtype of the values, free of NaN,
     /// and a single zero where the grid is symmetric.
-    private record Blocks(Tensor scale, Tensor inverse, Tensor zeroPoint) {}
+    record Blocks(Tensor scale, Tensor inverse, Tensor zeroPoint) {}
 
     @Override
     public Quantized quantize(Tensor x) {
@@ -29,7 +29,7 @@ record AtenIntx(IntxGrid grid) implements IntxKernel {
             Tensor x_BG = x.reshape(-1, group);
             Blocks blocks = choose(x_BG, grid);
             Tensor t_BG = unclamped(x_BG, blocks);
-            Tensor codes = Ops.to(withoutNaN(clamp(t_BG, grid)), DType.I8).view(Torch.shape(x));
+            Tensor codes = codes(t_BG, grid).view(Torch.shape(x));
             Tensor scale = blocks.scale.reshape(scaleShape);
             Tensor zeroPoint = grid.symmetric()
                     ? null
@@ -94,7 +94,7 @@ record AtenIntx(IntxGrid grid) implements IntxKernel {
     }
 
     /// Scale, its reciprocal and zero point of each row.
-    private static Blocks choose(Tensor x_BG, IntxGrid grid) {
+    static Blocks choose(Tensor x_BG, IntxGrid grid) {
         Tensor zero = number(x_BG, 0);
         Tensor lo_B1 = Ops.amin(x_BG, -1).minimum(zero);
         Tensor hi_B1 = Ops.amax(x_BG, -1).maximum(zero);
@@ -109,17 +109,22 @@ record AtenIntx(IntxGrid grid) implements IntxKernel {
         return new Blocks(cast_B1, cast_B1.reciprocal(), zeroPoint);
     }
 
+    /// Clamped, int8.
+    static Tensor codes(Tensor t_BG, IntxGrid grid) {
+        return Ops.to(withoutNaN(clamp(t_BG, grid)), DType.I8);
+    }
+
     /// Codes before they are clamped, in the dtype of the scale.
-    private static Tensor unclamped(Tensor x_BG, Blocks blocks) {
+    static Tensor unclamped(Tensor x_BG, Blocks blocks) {
         return x_BG.mul(blocks.inverse).round().add(blocks.zeroPoint);
     }
 
-    private static Tensor clamp(Tensor t, IntxGrid grid) {
+    static Tensor clamp(Tensor t, IntxGrid grid) {
         return Ops.clamp(t, grid.qmin(), grid.qmax());
     }
 
     /// True where the gradient stops; a NaN stops it.
-    private static Tensor stopped(Tensor t, IntxGrid grid, GradientRule rule) {
+    static Tensor stopped(Tensor t, IntxGrid grid, GradientRule rule) {
         Scalar qmin = new Scalar(grid.qmin());
         Scalar qmax = new Scalar(grid.qmax());
         Tensor passes = switch (rule) {
@@ -135,7 +140,7 @@ record AtenIntx(IntxGrid grid) implements IntxKernel {
     }
 
     /// A tensor rather than a Java number: on a GPU torch divides by a number by multiplying with its reciprocal.
-    private static Tensor number(Tensor like, double value) {
+    static Tensor number(Tensor like, double value) {
         return Ops.fill_(Torch.emptyLike(like, Torch.dtype(like), 1), value);
     }
 }

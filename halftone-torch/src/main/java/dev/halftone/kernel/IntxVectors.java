@@ -13,6 +13,7 @@ import dev.halftone.quant.GradientRule;
 import dev.halftone.quant.IntxGrid;
 import dev.halftone.quant.IntxOracle;
 import dev.halftone.quant.IntxOracle.Block;
+import dev.halftone.quant.LearnedOracle;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import jdk.incubator.vector.FloatVector;
@@ -82,7 +83,7 @@ record IntxVectors(IntxGrid grid) implements VectorBlocks {
     }
 
     /// In place.
-    private static void fakeQuantize(float[] x, int from, int to, Block block, IntxGrid grid) {
+    static void fakeQuantize(float[] x, int from, int to, Block block, IntxGrid grid) {
         int i = from;
         if (vectors(grid)) {
             for (; i <= to - LANES; i += LANES) {
@@ -97,8 +98,7 @@ record IntxVectors(IntxGrid grid) implements VectorBlocks {
     }
 
     /// In place of `g`.
-    private static void gradient(
-            float[] x, float[] g, int from, int to, Block block, IntxGrid grid, GradientRule rule) {
+    static void gradient(float[] x, float[] g, int from, int to, Block block, IntxGrid grid, GradientRule rule) {
         int i = from;
         if (vectors(grid)) {
             for (; i <= to - LANES; i += LANES) {
@@ -110,6 +110,26 @@ record IntxVectors(IntxGrid grid) implements VectorBlocks {
         }
         for (; i < to; i++) {
             g[i] = IntxOracle.gradient(x[i], g[i], block, grid, rule);
+        }
+    }
+
+    /// What a symmetric block's scale gradient adds up from: see [LearnedOracle.Terms].
+    static void terms(float[] x, float[] g, LearnedOracle.Terms terms, Block block, IntxGrid grid, GradientRule rule) {
+        GradientRule stops = rule == GradientRule.IDENTITY ? GradientRule.CLOSED : rule;
+        int i = 0;
+        if (vectors(grid)) {
+            for (; i <= x.length - LANES; i += LANES) {
+                FloatVector values = FloatVector.fromArray(F, x, i);
+                FloatVector upstream = FloatVector.fromArray(F, g, i);
+                FloatVector q = unclamped(values, block, grid).max(grid.qmin()).min(grid.qmax());
+                upstream.mul(q).intoArray(terms.products(), i);
+                FloatVector a = Tiles.round(upstream.mul(block.scale()), grid.dtype());
+                FloatVector kept = FloatVector.zero(F).blend(a, passes(values, block, grid, stops));
+                kept.mul(values).intoArray(terms.reciprocals(), i);
+            }
+        }
+        for (; i < x.length; i++) {
+            terms.set(i, x[i], g[i], block, grid, rule);
         }
     }
 

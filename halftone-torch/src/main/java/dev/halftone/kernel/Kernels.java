@@ -8,6 +8,7 @@ import dev.halftone.quant.GgufGrid;
 import dev.halftone.quant.Grid;
 import dev.halftone.quant.Int4Grid;
 import dev.halftone.quant.IntxGrid;
+import dev.halftone.quant.LearnedGrid;
 import dev.halftone.quant.MxGrid;
 import dev.halftone.quant.Nvfp4Grid;
 import dev.halftone.quant.Nvfp4Oracle;
@@ -64,6 +65,7 @@ public enum Kernels {
     private static GridKernel reference(Grid grid) {
         return switch (grid) {
             case IntxGrid g -> new ReferenceIntx(g);
+            case LearnedGrid g -> new ReferenceLearned(g);
             case GgufGrid g -> new ReferenceKernel(g);
             case MxGrid g -> new ReferenceKernel(g);
             case Nvfp4Grid g -> new ReferenceKernel(g);
@@ -77,6 +79,7 @@ public enum Kernels {
     private static GridKernel vector(Grid grid) {
         return switch (grid) {
             case IntxGrid g -> new VectorIntx(g);
+            case LearnedGrid g -> new VectorLearned(g);
             case GgufGrid g -> new VectorKernel(g, _ -> new GgufVectors(g));
             case MxGrid g -> new VectorKernel(g, _ -> new MxVectors(g));
             case Nvfp4Grid g ->
@@ -91,6 +94,7 @@ public enum Kernels {
     private static GridKernel aten(Grid grid) {
         return switch (grid) {
             case IntxGrid g -> new AtenIntx(g);
+            case LearnedGrid g -> new AtenLearned(g);
             case GgufGrid g -> new AtenGguf(g);
             case MxGrid g -> new AtenMx(g);
             case Nvfp4Grid g -> new AtenNvfp4(g);

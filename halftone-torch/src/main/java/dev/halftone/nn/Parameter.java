@@ -169,8 +169,18 @@ public final class Parameter implements Weight {
 
     @Override
     public void close() {
+        closeTransform();
         dropShadow();
         master.close();
+    }
+
+    /// Removes the transform and frees what it trained.
+    public void closeTransform() {
+        WeightTransform t = transform;
+        if (t != null) {
+            t.parameters().values().forEach(Parameter::close);
+            setTransform(null);
+        }
     }
 
     private void dropShadow() {

@@ -75,7 +75,7 @@ public final class Qat {
                 table.add(row(name, layer, q.scheme()));
             }
         });
-        converted.keySet().forEach(p -> p.setTransform(null));
+        converted.keySet().forEach(Parameter::closeTransform);
         if (table.isEmpty()) {
             throw new InputException("No layer of this model is prepared. Call Qat.prepare first, or Qat.quantize.");
         }
@@ -102,6 +102,19 @@ public final class Qat {
         Selection.layers(model).values().forEach(layer -> {
             if (layer instanceof Linear linear && linear.weight() instanceof QuantizedWeight w) {
                 setActivations(linear, w.scheme(), GradientRule.IDENTITY, null, shared);
+            }
+        });
+    }
+
+    /// Gives prepared layers whose scales are trained those of an artifact's layers.
+    ///
+    /// @param artifact a model of the same layers, loaded quantized
+    public static void takeScales(Module model, Module artifact) {
+        Map<String, WeightedLayer> quantized = Selection.layers(artifact);
+        Selection.layers(model).forEach((name, layer) -> {
+            if (prepared(layer) instanceof LearnedWeightQuantizer learned
+                    && Objects.requireNonNull(quantized.get(name)).weight() instanceof QuantizedWeight w) {
+                learned.take(w.quantized().scale());
             }
         });
     }
@@ -170,22 +183,29 @@ public final class Qat {
         return (Parameter) layer.weight();
     }
 
-    /// Gives each layer its fake quantizers; layers with the same rule share theirs.
+    /// Gives each layer its fake quantizers. Layers with the same rule share theirs, but for scales that are trained:
+    /// those belong to one weight.
     private static List<QuantizedLayer> install(
             Module model,
             QuantizationPlan plan,
             Map<String, Rule> layers,
             BiConsumer<WeightedLayer, WeightFakeQuantizer> weight) {
         Map<String, WeightedLayer> all = Selection.layers(model);
-        Map<Rule, WeightFakeQuantizer> weights = new HashMap<>();
+        Map<Object, WeightFakeQuantizer> weights = new HashMap<>();
         Map<Object, ActivationFakeQuantizer> activations = new HashMap<>();
         List<QuantizedLayer> table = new ArrayList<>();
         layers.forEach((name, rule) -> {
             WeightedLayer layer = Objects.requireNonNull(all.get(name));
             weight.accept(
                     layer,
-                    weights.computeIfAbsent(
-                            rule, r -> new WeightFakeQuantizer(r.scheme(), r.gradient(), plan.kernels())));
+                    rule.scheme().numerics().learnsScales()
+                            ? weights.computeIfAbsent(
+                                    floatWeight(layer),
+                                    _ -> new LearnedWeightQuantizer(
+                                            rule.scheme(), rule.gradient(), plan.kernels(), floatWeight(layer)))
+                            : weights.computeIfAbsent(
+                                    rule,
+                                    _ -> new WeightFakeQuantizer(rule.scheme(), rule.gradient(), plan.kernels())));
             if (layer instanceof Linear linear) {
                 setActivations(linear, rule.scheme(), rule.gradient(), plan.kernels(), activations);
             }

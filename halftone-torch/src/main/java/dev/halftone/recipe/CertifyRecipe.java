@@ -36,6 +36,8 @@ public final class CertifyRecipe {
         try (CausalLm loaded = Checkpoints.load(artifact, dtype, device);
                 CausalLm model = Checkpoints.loadFloat(checkpoint, dtype, dtype, device)) {
             Qat.prepare(model, plan(contents.schemes()));
+            // Trained scales are no function of the weights.
+            Qat.takeScales(model, loaded);
             Tokens tokens = CertificateText.tokens(
                     artifact, model.config().vocabSize(), model.config().maxPositions());
             float[] trained = Certificate.logits(model, tokens);
