@@ -3,6 +3,7 @@ package dev.halftone.config;
 import dev.halftone.InputException;
 import java.lang.reflect.InvocationTargetException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
@@ -186,7 +187,7 @@ final class Binder {
     private static <R extends Record> R construct(
             Schema<R> schema, @Nullable Object[] values, Node.Mapping block, String prefix) {
         try {
-            return schema.constructor().newInstance(values);
+            return schema.make(Arrays.asList(values));
         } catch (InvocationTargetException e) {
             if (e.getCause() instanceof InputException refused) {
                 throw located(refused, schema, block, prefix);

@@ -5,6 +5,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.SequencedMap;
 import org.jspecify.annotations.Nullable;
 
@@ -17,13 +18,18 @@ public final class Plain {
     /// again gives an equal record.
     public static SequencedMap<String, @Nullable Object> of(Record value) {
         SequencedMap<String, @Nullable Object> map = new LinkedHashMap<>();
-        Component component = value.getClass().getAnnotation(Component.class);
-        if (component != null) {
-            map.put(Node.COMPONENT, component.value()[0]);
+        Component named = value.getClass().getAnnotation(Component.class);
+        if (named != null) {
+            map.put(Node.COMPONENT, named.value()[0]);
         }
         for (RecordComponent c : value.getClass().getRecordComponents()) {
             try {
-                map.put(Schema.snakeCase(c.getName()), plain(c.getAccessor().invoke(value)));
+                Object component = c.getAccessor().invoke(value);
+                if (Schema.isInline(c)) {
+                    map.putAll(of((Record) Objects.requireNonNull(component)));
+                } else {
+                    map.put(Schema.snakeCase(c.getName()), plain(component));
+                }
             } catch (ReflectiveOperationException e) {
                 throw new IllegalStateException(c + " cannot be read", e);
             }

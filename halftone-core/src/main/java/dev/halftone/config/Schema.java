@@ -1,16 +1,18 @@
 package dev.halftone.config;
 
 import java.lang.reflect.AnnotatedType;
-import java.lang.reflect.Constructor;
+import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.RecordComponent;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Iterator;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
 import java.util.Set;
 import java.util.function.Predicate;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /// What a record says about its keys: the reflective half of the binder.
@@ -31,8 +33,9 @@ record Schema<R extends Record>(
     }
 
     static <R extends Record> Schema<R> of(Class<R> type) {
-        List<Field> fields =
-                Arrays.stream(type.getRecordComponents()).map(Schema::field).toList();
+        List<Field> fields = Arrays.stream(type.getRecordComponents())
+                .flatMap(Schema::fields)
+                .toList();
         List<Foreign> foreign = new ArrayList<>(List.of(type.getAnnotationsByType(Foreign.class)));
         for (Class<?> shared : kinds(type)) {
             foreign.addAll(List.of(shared.getAnnotationsByType(Foreign.class)));
@@ -56,9 +59,8 @@ record Schema<R extends Record>(
         return kinds;
     }
 
-    /// The records of a sealed interface, in the order of its `permits`; those of a sealed interface among them stand
-    /// in
-    /// its place.
+    /// The records of a sealed interface, in the order of its `permits`; those of a sealed interface among them
+    /// stand in its place.
     static List<Schema<?>> variants(Class<?> sealed) {
         List<Schema<?>> variants = new ArrayList<>();
         for (Class<?> type : Objects.requireNonNull(sealed.getPermittedSubclasses())) {
@@ -75,7 +77,19 @@ record Schema<R extends Record>(
     static boolean isBlock(Class<?> type) {
         return type.isAnnotationPresent(Component.class)
                 || (type.isRecord()
-                        && Arrays.stream(type.getRecordComponents()).anyMatch(c -> c.isAnnotationPresent(Key.class)));
+                        && Arrays.stream(type.getRecordComponents())
+                                .anyMatch(c -> c.isAnnotationPresent(Key.class) || isInline(c)));
+    }
+
+    /// Whether a component's keys stand in the block around it.
+    static boolean isInline(RecordComponent component) {
+        return component.isAnnotationPresent(Inline.class);
+    }
+
+    private static Stream<Field> fields(RecordComponent component) {
+        return isInline(component)
+                ? of(component.getType().asSubclass(Record.class)).fields().stream()
+                : Stream.of(field(component));
     }
 
     private static Field field(RecordComponent component) {
@@ -90,12 +104,24 @@ record Schema<R extends Record>(
         return name.replaceAll("(?<!^)(?=[A-Z])", "_").toLowerCase(Locale.ROOT);
     }
 
-    /// The record's canonical constructor.
-    Constructor<R> constructor() throws NoSuchMethodException {
-        Class<?>[] types = Arrays.stream(type.getRecordComponents())
-                .map(RecordComponent::getType)
-                .toArray(Class<?>[]::new);
-        return type.getDeclaredConstructor(types);
+    /// Makes the record.
+    ///
+    /// @param values of [#fields], in their order
+    /// @throws InvocationTargetException around what its constructor, or that of a record inlined in it, throws
+    R make(List<@Nullable Object> values) throws ReflectiveOperationException {
+        return make(type, values.iterator());
+    }
+
+    private static <T extends Record> T make(Class<T> type, Iterator<@Nullable Object> values)
+            throws ReflectiveOperationException {
+        RecordComponent[] components = type.getRecordComponents();
+        Class<?>[] types = new Class<?>[components.length];
+        @Nullable Object[] arguments = new Object[components.length];
+        for (int i = 0; i < components.length; i++) {
+            types[i] = components[i].getType();
+            arguments[i] = isInline(components[i]) ? make(types[i].asSubclass(Record.class), values) : values.next();
+        }
+        return type.getDeclaredConstructor(types).newInstance(arguments);
     }
 
     /// The names that may stand in the block at `parent` (empty for the record's own), for suggestions.

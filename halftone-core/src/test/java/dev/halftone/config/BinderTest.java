@@ -35,6 +35,25 @@ class BinderTest {
         record Point() implements Shape {}
     }
 
+    record Range(
+            @Key(value = "the least", otherwise = "0") int low,
+
+            @Key(value = "the most", otherwise = "${low}", also = "top")
+            int high) {
+        public Range {
+            if (low > high) {
+                throw new InputException("high: %d is below low=%d. Raise it.".formatted(high, low));
+            }
+        }
+    }
+
+    record Axis(
+            @Key("what is along it") String name,
+            @Inline Range range,
+
+            @Key(value = "a step for all of it", otherwise = "${high}")
+            int step) {}
+
     @Foreign(
             value = "blk.lora_*",
             why = "there are no adapters",
@@ -169,6 +188,28 @@ class BinderTest {
         assertThatThrownBy(() -> bind("output_dir: x\n" + line + "\n"))
                 .isInstanceOf(InputException.class)
                 .hasMessageStartingWith(message);
+    }
+
+    private static Axis axis(String yaml, String... overrides) {
+        return Config.parse("a.yaml", yaml, List.of(overrides)).bind(Axis.class).value();
+    }
+
+    @Test
+    void inlinedKeysStandInTheBlockAroundThem() {
+        Axis axis = axis("name: x\nlow: 2\n", "top=5");
+        assertThat(axis).isEqualTo(new Axis("x", new Range(2, 5), 5));
+        assertThat(Plain.of(axis)).isEqualTo(Map.of("name", "x", "low", 2, "high", 5, "step", 5));
+        assertThat(Reference.keys(Axis.class))
+                .extracting(Reference.KeyDoc::name)
+                .containsExactly("name", "low", "high", "step");
+        assertThatThrownBy(() -> axis("name: x\nlow: 2\ntop: 1\n"))
+                .hasMessage("a.yaml:3: high: 1 is below low=2. Raise it.");
+        assertThatThrownBy(() -> axis("name: x\nlow: 2\n", "high=1"))
+                .hasMessage("override 'high=1': high: 1 is below low=2. Raise it.");
+        assertThatThrownBy(() -> axis("name: x\nhihg: 2\n"))
+                .hasMessage("a.yaml:2: hihg: there is no such key. Did you mean 'high'?");
+        assertThatThrownBy(() -> axis("name: x\nrange: {low: 2}\n"))
+                .hasMessageContaining("range: there is no such key.");
     }
 
     @Test

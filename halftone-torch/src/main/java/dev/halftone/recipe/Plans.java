@@ -35,7 +35,7 @@ final class Plans {
         }
         List<Rule> rules = new ArrayList<>();
         for (OneScheme q : parts) {
-            Rule rule = new Rule(q.scheme(), q.include(), q.exclude(), q.gradientRule());
+            Rule rule = new Rule(q.scheme(), q.layers().include(), q.layers().exclude(), q.gradientRule());
             if (q.searchedBits().isPresent()) {
                 rules.addAll(BitSearch.search(model, rule, q.searchedBits().getAsDouble(), kernels));
             } else {

@@ -3,8 +3,10 @@ package dev.halftone.checkpoint;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.halftone.AllSchemes;
 import dev.halftone.DType;
 import dev.halftone.InputException;
+import dev.halftone.Schemes;
 import dev.halftone.format.Json;
 import dev.halftone.format.hf.HfFolder;
 import dev.halftone.format.hf.HfWriter;
@@ -20,20 +22,9 @@ import dev.halftone.qat.QuantizationPlan;
 import dev.halftone.qat.QuantizedLayer;
 import dev.halftone.qat.QuantizedWeight;
 import dev.halftone.quant.CompressedIntScheme;
-import dev.halftone.quant.Float8Int4Scheme;
-import dev.halftone.quant.Float8Scheme;
-import dev.halftone.quant.GgufLattice;
-import dev.halftone.quant.GgufScheme;
 import dev.halftone.quant.Granularity;
-import dev.halftone.quant.Int4Scheme;
-import dev.halftone.quant.Int8Scheme;
 import dev.halftone.quant.IntxScheme;
-import dev.halftone.quant.ModelOptScheme;
-import dev.halftone.quant.MxFormat;
-import dev.halftone.quant.MxScaleMode;
-import dev.halftone.quant.MxScheme;
 import dev.halftone.quant.Numerics;
-import dev.halftone.quant.Nvfp4Scheme;
 import dev.halftone.quant.QuantScheme;
 import dev.halftone.torch.Device;
 import dev.halftone.torch.NoGrad;
@@ -45,11 +36,8 @@ import java.net.URISyntaxException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.function.Consumer;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.MethodSource;
 import tools.jackson.databind.node.ObjectNode;
 
 class CheckpointsTest {
@@ -92,61 +80,19 @@ class CheckpointsTest {
         }
     }
 
-    static Stream<QuantScheme> schemes() {
-        return Stream.of(
-                new Float8Scheme(new Granularity.PerAxis()),
-                new Float8Scheme(new Granularity.PerTensor(), 0.5f, 2, true, Numerics.TORCHAO),
-                new Float8Scheme(
-                        new Granularity.PerAxis(), 0, Float.POSITIVE_INFINITY, false, Numerics.TORCHAO_VERBATIM),
-                new Float8Scheme(
-                        new Granularity.PerTensor(), 0, Float.POSITIVE_INFINITY, false, Numerics.COMPRESSED_TENSORS),
-                new Float8Int4Scheme(new Granularity.PerGroup(32), Numerics.TORCHAO),
-                new Float8Int4Scheme(new Granularity.PerGroup(16), Numerics.TORCHAO_VERBATIM),
-                new ModelOptScheme(ModelOptScheme.Config.INT8_DEFAULT_CFG),
-                new ModelOptScheme(ModelOptScheme.Config.FP8_DEFAULT_CFG),
-                new ModelOptScheme(ModelOptScheme.Config.FP8_PER_CHANNEL_PER_TOKEN_CFG),
-                new MxScheme(MxFormat.MXFP4, MxFormat.MXFP4, MxScaleMode.RCEIL, Numerics.TORCHAO),
-                new MxScheme(MxFormat.MXFP6_E3M2, MxFormat.MXFP8_E5M2, MxScaleMode.FLOOR, Numerics.TORCHAO),
-                new MxScheme(MxFormat.MXINT8, null, MxScaleMode.CEIL, Numerics.OCP),
-                new MxScheme(MxFormat.MXFP4, MxFormat.MXFP4, MxScaleMode.EVEN, Numerics.COMPRESSED_TENSORS),
-                new Nvfp4Scheme(true, true, Numerics.TORCHAO),
-                new Nvfp4Scheme(true, false, Numerics.TORCHAO),
-                new Nvfp4Scheme(true, true, Numerics.MODELOPT),
-                new Nvfp4Scheme(false, true, Numerics.MODELOPT_TRAINING),
-                new Nvfp4Scheme(true, true, Numerics.COMPRESSED_TENSORS),
-                new GgufScheme(GgufLattice.Q4_0),
-                new GgufScheme(GgufLattice.Q4_1),
-                new GgufScheme(GgufLattice.Q5_0),
-                new GgufScheme(GgufLattice.Q8_0),
-                new GgufScheme(GgufLattice.MXFP4),
-                new Int4Scheme(new Granularity.PerGroup(32), Numerics.FBGEMM, false),
-                new Int4Scheme(new Granularity.PerGroup(16), Numerics.FBGEMM_TRAINING, true),
-                new Int4Scheme(new Granularity.PerGroup(32), Numerics.TINYGEMM, false),
-                new Int8Scheme(false),
-                new Int8Scheme(true),
-                CompressedIntScheme.w4a16(new Granularity.PerGroup(32), true),
-                CompressedIntScheme.w4a16(new Granularity.PerGroup(32), false),
-                CompressedIntScheme.w8a8(),
-                scheme(4, 32, true),
-                scheme(3, 32, false),
-                scheme(2, 16, false),
-                new IntxScheme(8, new Granularity.PerAxis(), true, Numerics.TORCHAO),
-                new IntxScheme(4, new Granularity.PerGroup(32), true, Numerics.TORCHAO_LEGACY));
-    }
-
-    @ParameterizedTest
-    @MethodSource("schemes")
-    void anArtifactComputesWhatTheConvertedModelComputes(QuantScheme scheme) {
+    @AllSchemes
+    void anArtifactComputesWhatTheQuantizedModelComputes(QuantScheme scheme) {
+        Path original = dir.resolve("float");
+        ObjectNode config = config(Schemes.unit(scheme));
+        write(Models.initialise(config, 1, DType.F32, Device.CPU), config, original);
         for (DType dtype : new DType[] {DType.F32, DType.BF16}) {
-            CausalLm model = Checkpoints.load(model(), dtype, Device.CPU);
-            QuantizationPlan plan = QuantizationPlan.of(scheme).excluding("model.layers.0.*");
-            Qat.prepare(model, plan);
-            float[] trained = logits(model);
-            Qat.convert(model);
+            CausalLm model = Checkpoints.load(original, dtype, Device.CPU);
+            Qat.quantize(model, QuantizationPlan.of(scheme).excluding("model.layers.0.*"));
+            float[] quantized = logits(model);
             Path artifact = dir.resolve(scheme.label() + dtype);
-            QuantizedFolders.save(artifact, model, model(), ONE_FILE);
+            QuantizedFolders.save(artifact, model, original, ONE_FILE);
             CausalLm loaded = Checkpoints.load(artifact, dtype, Device.CPU);
-            assertThat(logits(loaded)).containsExactly(trained);
+            assertThat(logits(loaded)).containsExactly(quantized);
             QuantizedWeight before = (QuantizedWeight) model.head().weight();
             QuantizedWeight after = (QuantizedWeight) loaded.head().weight();
             assertThat(Torch.longs(after.quantized().codes()))
@@ -371,6 +317,13 @@ class CheckpointsTest {
 
     private static ObjectNode config() {
         return Json.readObject(model().resolve("config.json"));
+    }
+
+    /// @param unit of the inputs of every layer
+    private static ObjectNode config(int unit) {
+        return config().put("hidden_size", 2 * unit)
+                .put("intermediate_size", 3 * unit)
+                .put("head_dim", unit / 2);
     }
 
     private static void write(CausalLm model, ObjectNode config, Path to) {

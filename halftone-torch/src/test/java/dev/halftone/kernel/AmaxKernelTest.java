@@ -1,5 +1,6 @@
 package dev.halftone.kernel;
 
+import static dev.halftone.kernel.Agreement.assertSame;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.halftone.DType;
@@ -23,7 +24,6 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 class AmaxKernelTest {
-    private static final List<Kernels> OTHERS = List.of(Kernels.VECTOR, Kernels.ATEN);
     private static final Granularity TENSOR = new Granularity.PerTensor();
 
     static List<AmaxGrid> grids() {
@@ -51,25 +51,14 @@ class AmaxKernelTest {
             int blocks = 2 * (1 + random.nextInt(20));
             float[] values = IntxInputs.values(random, blocks, group, numbers.dtype());
             for (Grid grid : blocks(numbers, group)) {
-                GridKernel reference = Kernels.REFERENCE.of(grid);
                 try (Scope _ = Scope.open()) {
                     Tensor x = tensor(values, grid, 2, blocks / 2 * group);
-                    Quantized q = reference.quantize(x);
-                    Tensor dq = reference.dequantize(q);
+                    Agreement.ofValues(grid, x);
+                    GridKernel reference = Kernels.REFERENCE.of(grid);
+                    Tensor dq = reference.dequantize(reference.quantize(x));
                     Tensor fq = reference.fakeQuantized(x);
                     // A NaN among integers has the code 0.
-                    assertSame(Ops.maskedFill(dq, fq.isnan(), Double.NaN), fq);
-                    for (Kernels kernels : OTHERS) {
-                        GridKernel kernel = kernels.of(grid);
-                        Quantized other = kernel.quantize(x);
-                        assertSame(other.codes(), q.codes());
-                        assertSame(other.scale(), q.scale());
-                        assertSame(kernel.dequantize(q), dq);
-                        assertSame(kernel.fakeQuantized(x), fq);
-                        Tensor inPlace = Ops.copy(x);
-                        kernel.fakeQuantize(inPlace, inPlace);
-                        assertSame(inPlace, fq);
-                    }
+                    assertSame(Ops.maskedFill(dq, fq.isnan(), Double.NaN), fq, grid);
                 }
             }
         }
@@ -83,18 +72,11 @@ class AmaxKernelTest {
             float[] values = IntxInputs.values(random, 20, group, numbers.dtype());
             float[] upstream = IntxInputs.values(random, 20, group, numbers.dtype());
             for (Grid grid : blocks(numbers, group)) {
-                GridKernel reference = Kernels.REFERENCE.of(grid);
                 for (GradientRule rule : GradientRule.values()) {
                     try (Scope _ = Scope.open()) {
                         Tensor x = tensor(values, grid, 4, 5 * group);
                         Tensor up = tensor(upstream, grid, 4, 5 * group);
-                        Tensor expected = reference.gradient(x, up, rule);
-                        for (Kernels kernels : OTHERS) {
-                            assertSame(kernels.of(grid).gradient(x, up, rule), expected);
-                        }
-                        Tensor leaf = Ops.copy(x).requires_grad_(true);
-                        Ops.backward(StraightThrough.fakeQuantize(leaf, rule, Kernels.VECTOR.of(grid)), up);
-                        assertSame(leaf.grad(), expected);
+                        Agreement.ofGradients(grid, x, up, rule);
                     }
                 }
             }
@@ -138,19 +120,6 @@ class AmaxKernelTest {
 
     private static Tensor tensor(float[] values, Grid grid, long... shape) {
         return Ops.to(Torch.of(values, shape), grid.dtype());
-    }
-
-    /// The same bits; every NaN is the same.
-    private static void assertSame(Tensor actual, Tensor expected) {
-        assertThat(Torch.dtype(actual)).isEqualTo(Torch.dtype(expected));
-        assertThat(Torch.shape(actual)).isEqualTo(Torch.shape(expected));
-        float[] a = Torch.floats(actual);
-        float[] e = Torch.floats(expected);
-        for (int i = 0; i < e.length; i++) {
-            assertThat(Float.floatToIntBits(a[i]))
-                    .as("at %d: %s, not %s", i, a[i], e[i])
-                    .isEqualTo(Float.floatToIntBits(e[i]));
-        }
     }
 
     @Test

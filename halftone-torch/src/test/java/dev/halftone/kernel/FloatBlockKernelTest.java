@@ -1,5 +1,6 @@
 package dev.halftone.kernel;
 
+import static dev.halftone.kernel.Agreement.assertSame;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -15,7 +16,6 @@ import dev.halftone.quant.Nvfp4Grid;
 import dev.halftone.torch.Ops;
 import dev.halftone.torch.Scope;
 import dev.halftone.torch.Torch;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.stream.Stream;
@@ -42,25 +42,11 @@ class FloatBlockKernelTest {
             boolean special = rows % 4 == 3;
             try (Scope _ = Scope.open()) {
                 Tensor x = tensor(random, grid, special, rows, 1 + random.nextInt(12));
+                Agreement.ofValues(grid, x);
                 GridKernel reference = Kernels.REFERENCE.of(grid);
                 Quantized q = reference.quantize(x);
-                Tensor fq = reference.fakeQuantized(x);
-                assertSame(reference.dequantize(q), fq);
-                for (Kernels kernels : List.of(Kernels.VECTOR, Kernels.ATEN)) {
-                    GridKernel kernel = kernels.of(grid);
-                    Quantized other = kernel.quantize(x);
-                    assertSame(other.codes(), q.codes());
-                    assertSame(other.scale(), q.scale());
-                    assertThat(other.tensorScale() == null).isEqualTo(!grid.wholeTensor());
-                    if (q.tensorScale() != null) {
-                        assertSame(other.tensorScale(), q.tensorScale());
-                    }
-                    assertSame(kernel.dequantize(q), fq);
-                    assertSame(kernel.fakeQuantized(x), fq);
-                    Tensor inPlace = Ops.copy(x);
-                    kernel.fakeQuantize(inPlace, inPlace);
-                    assertSame(inPlace, fq);
-                }
+                assertThat(q.tensorScale() == null).isEqualTo(!grid.wholeTensor());
+                assertSame(reference.dequantize(q), reference.fakeQuantized(x), grid);
             }
         }
     }
@@ -73,14 +59,8 @@ class FloatBlockKernelTest {
             try (Scope _ = Scope.open()) {
                 Tensor x = tensor(random, grid, true, 5, 8);
                 Tensor up = tensor(random, grid, false, 5, 8);
-                for (Kernels kernels : Kernels.values()) {
-                    assertSame(kernels.of(grid).gradient(x, up, rule), up);
-                    Tensor leaf = Ops.copy(x).requires_grad_(true);
-                    Tensor y = StraightThrough.fakeQuantize(leaf, rule, kernels.of(grid));
-                    assertSame(y, Kernels.REFERENCE.of(grid).fakeQuantized(x));
-                    Ops.backward(y, up);
-                    assertSame(leaf.grad(), up);
-                }
+                Agreement.ofGradients(grid, x, up, rule);
+                assertSame(Kernels.REFERENCE.of(grid).gradient(x, up, rule), up, grid);
             }
         }
     }
@@ -106,10 +86,11 @@ class FloatBlockKernelTest {
             try (Scope _ = Scope.open()) {
                 GridKernel kernel = kernels.of(grid);
                 Tensor transposed = tensor(new Random(3), grid, false, 64, 1).transpose(0, 1);
-                assertSame(kernel.fakeQuantized(transposed), kernel.fakeQuantized(transposed.contiguous()));
+                assertSame(kernel.fakeQuantized(transposed), kernel.fakeQuantized(transposed.contiguous()), grid);
                 assertSame(
                         kernel.quantize(transposed).codes(),
-                        kernel.quantize(transposed.contiguous()).codes());
+                        kernel.quantize(transposed.contiguous()).codes(),
+                        grid);
                 Tensor none = kernel.fakeQuantized(Torch.empty(DType.BF16, 0, 32));
                 assertThat(Torch.shape(none)).containsExactly(0, 32);
             }
@@ -124,8 +105,8 @@ class FloatBlockKernelTest {
             Tensor expected = Kernels.REFERENCE.of(NVFP4).fakeQuantized(w);
             for (int n : new int[] {1, 2, 3, 7}) {
                 Torch.setThreads(n);
-                assertSame(Kernels.VECTOR.of(NVFP4).fakeQuantized(w), expected);
-                assertSame(Kernels.ATEN.of(NVFP4).fakeQuantized(w), expected);
+                assertSame(Kernels.VECTOR.of(NVFP4).fakeQuantized(w), expected, NVFP4);
+                assertSame(Kernels.ATEN.of(NVFP4).fakeQuantized(w), expected, NVFP4);
             }
         } finally {
             Torch.setThreads(threads);
@@ -149,20 +130,5 @@ class FloatBlockKernelTest {
         int group = grid.granularity().groupSize(0);
         float[] x = FloatBlockInputs.values(random, rows * blocks, group, grid.dtype(), special);
         return Ops.to(Torch.of(x, rows, (long) blocks * group), grid.dtype());
-    }
-
-    /// The same bits; every NaN is the same.
-    private static void assertSame(Tensor actual, Tensor expected) {
-        assertThat(Torch.dtype(actual)).isEqualTo(Torch.dtype(expected));
-        assertThat(Torch.shape(actual)).isEqualTo(Torch.shape(expected));
-        float[] a = Torch.floats(actual);
-        float[] e = Torch.floats(expected);
-        if (!Arrays.equals(a, e)) {
-            for (int i = 0; i < e.length; i++) {
-                assertThat(Float.floatToIntBits(a[i]))
-                        .as("at %d: %s, not %s", i, a[i], e[i])
-                        .isEqualTo(Float.floatToIntBits(e[i]));
-            }
-        }
     }
 }

@@ -1,5 +1,6 @@
 package dev.halftone.kernel;
 
+import static dev.halftone.kernel.Agreement.assertSame;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -21,7 +22,6 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 class IntxKernelTest {
-    private static final List<Kernels> OTHERS = List.of(Kernels.VECTOR, Kernels.ATEN);
     private static final IntxGrid INT4 =
             IntxGrid.weights(new IntxScheme(4, new Granularity.PerGroup(32), false, Numerics.TORCHAO), DType.BF16);
 
@@ -35,27 +35,10 @@ class IntxKernelTest {
         Random random = new Random(numbers.hashCode());
         for (int group : new int[] {2, 3, 12, 16, 31, 32, 33, 48, 64, 97, 128}) {
             IntxGrid grid = numbers.with(new Granularity.PerGroup(group));
-            GridKernel reference = Kernels.REFERENCE.of(grid);
             try (Scope _ = Scope.open()) {
                 int blocks = 2 * (1 + random.nextInt(20));
-                Tensor x = tensor(IntxInputs.values(random, blocks, group, grid.dtype()), grid, 2, blocks / 2 * group);
-                Quantized q = reference.quantize(x);
-                Tensor fq = reference.fakeQuantized(x);
-                Tensor dq = reference.dequantize(q);
-                for (Kernels kernels : OTHERS) {
-                    GridKernel kernel = kernels.of(grid);
-                    Quantized other = kernel.quantize(x);
-                    assertSame(other.codes(), q.codes());
-                    assertSame(other.scale(), q.scale());
-                    if (q.zeroPoint() != null) {
-                        assertSame(other.zeroPoint(), q.zeroPoint());
-                    }
-                    assertSame(kernel.dequantize(q), dq);
-                    assertSame(kernel.fakeQuantized(x), fq);
-                    Tensor inPlace = Ops.copy(x);
-                    kernel.fakeQuantize(inPlace, inPlace);
-                    assertSame(inPlace, fq);
-                }
+                float[] values = IntxInputs.values(random, blocks, group, grid.dtype());
+                Agreement.ofValues(grid, tensor(values, grid, 2, blocks / 2 * group));
             }
         }
     }
@@ -66,23 +49,11 @@ class IntxKernelTest {
         Random random = new Random(numbers.hashCode());
         for (int group : new int[] {2, 12, 32, 97}) {
             IntxGrid grid = numbers.with(new Granularity.PerGroup(group));
-            GridKernel reference = Kernels.REFERENCE.of(grid);
             for (GradientRule rule : GradientRule.values()) {
                 try (Scope _ = Scope.open()) {
                     Tensor x = tensor(IntxInputs.values(random, 20, group, grid.dtype()), grid, 4, 5 * group);
                     Tensor up = tensor(IntxInputs.values(random, 20, group, grid.dtype()), grid, 4, 5 * group);
-                    Tensor expected = reference.gradient(x, up, rule);
-                    for (Kernels kernels : OTHERS) {
-                        GridKernel kernel = kernels.of(grid);
-                        assertSame(kernel.gradient(x, up, rule), expected);
-                    }
-                    for (Kernels kernels : Kernels.values()) {
-                        Tensor leaf = Ops.copy(x).requires_grad_(true);
-                        Tensor y = StraightThrough.fakeQuantize(leaf, rule, kernels.of(grid));
-                        assertSame(y, reference.fakeQuantized(x));
-                        Ops.backward(y, up);
-                        assertSame(leaf.grad(), expected);
-                    }
+                    Agreement.ofGradients(grid, x, up, rule);
                 }
             }
         }
@@ -95,7 +66,7 @@ class IntxKernelTest {
             GridKernel kernel = kernels.of(INT4);
             Tensor w = tensor(IntxInputs.values(new Random(1), 6, 32, DType.BF16), INT4, 2, 96);
             Quantized q = kernel.quantize(w);
-            assertSame(kernel.dequantize(q), kernel.fakeQuantized(w));
+            assertSame(kernel.dequantize(q), kernel.fakeQuantized(w), INT4);
             assertThat(Torch.dtype(q.codes())).isEqualTo(DType.I8);
             assertThat(Torch.dtype(q.scale())).isEqualTo(DType.BF16);
             assertThat(Torch.shape(q.scale())).containsExactly(2, 3);
@@ -111,8 +82,8 @@ class IntxKernelTest {
             Tensor expected = Kernels.REFERENCE.of(INT4).fakeQuantized(w);
             for (int n : new int[] {1, 2, 3, 7}) {
                 Torch.setThreads(n);
-                assertSame(Kernels.VECTOR.of(INT4).fakeQuantized(w), expected);
-                assertSame(Kernels.ATEN.of(INT4).fakeQuantized(w), expected);
+                assertSame(Kernels.VECTOR.of(INT4).fakeQuantized(w), expected, INT4);
+                assertSame(Kernels.ATEN.of(INT4).fakeQuantized(w), expected, INT4);
             }
         } finally {
             Torch.setThreads(threads);
@@ -126,10 +97,11 @@ class IntxKernelTest {
             GridKernel kernel = kernels.of(INT4);
             Tensor w = tensor(IntxInputs.values(new Random(3), 32, 32, DType.BF16), INT4, 32, 32);
             Tensor transposed = w.transpose(0, 1);
-            assertSame(kernel.fakeQuantized(transposed), kernel.fakeQuantized(transposed.contiguous()));
+            assertSame(kernel.fakeQuantized(transposed), kernel.fakeQuantized(transposed.contiguous()), INT4);
             assertSame(
                     kernel.gradient(transposed, transposed, GradientRule.OPEN),
-                    Kernels.REFERENCE.of(INT4).gradient(transposed, transposed, GradientRule.OPEN));
+                    Kernels.REFERENCE.of(INT4).gradient(transposed, transposed, GradientRule.OPEN),
+                    INT4);
             Tensor none = kernel.fakeQuantized(Torch.empty(DType.BF16, 0, 32));
             assertThat(Torch.shape(none)).containsExactly(0, 32);
         }
@@ -157,18 +129,5 @@ class IntxKernelTest {
 
     private static Tensor tensor(float[] values, IntxGrid grid, long... shape) {
         return Ops.to(Torch.of(values, shape), grid.dtype());
-    }
-
-    /// The same bits; every NaN is the same.
-    private static void assertSame(Tensor actual, Tensor expected) {
-        assertThat(Torch.dtype(actual)).isEqualTo(Torch.dtype(expected));
-        assertThat(Torch.shape(actual)).isEqualTo(Torch.shape(expected));
-        float[] a = Torch.floats(actual);
-        float[] e = Torch.floats(expected);
-        for (int i = 0; i < e.length; i++) {
-            assertThat(Float.floatToIntBits(a[i]))
-                    .as("at %d: %s, not %s", i, a[i], e[i])
-                    .isEqualTo(Float.floatToIntBits(e[i]));
-        }
     }
 }

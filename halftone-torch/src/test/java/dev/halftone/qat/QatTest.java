@@ -3,22 +3,16 @@ package dev.halftone.qat;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.halftone.AllSchemes;
 import dev.halftone.DType;
 import dev.halftone.InputException;
+import dev.halftone.Schemes;
 import dev.halftone.kernel.Kernels;
 import dev.halftone.nn.Linear;
 import dev.halftone.nn.Parameter;
-import dev.halftone.quant.CompressedIntScheme;
-import dev.halftone.quant.Float8Int4Scheme;
-import dev.halftone.quant.Float8Scheme;
-import dev.halftone.quant.GgufLattice;
-import dev.halftone.quant.GgufScheme;
 import dev.halftone.quant.GradientRule;
 import dev.halftone.quant.Granularity;
-import dev.halftone.quant.Int4Scheme;
-import dev.halftone.quant.Int8Scheme;
 import dev.halftone.quant.IntxScheme;
-import dev.halftone.quant.ModelOptScheme;
 import dev.halftone.quant.MxFormat;
 import dev.halftone.quant.MxScaleMode;
 import dev.halftone.quant.MxScheme;
@@ -30,13 +24,11 @@ import dev.halftone.torch.Ops;
 import dev.halftone.torch.Scope;
 import dev.halftone.torch.Torch;
 import java.util.List;
-import java.util.stream.Stream;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
-import org.junit.jupiter.params.provider.MethodSource;
 
 class QatTest {
     private static final IntxScheme INT4 = scheme(4, 32, true, Numerics.TORCHAO);
@@ -46,80 +38,37 @@ class QatTest {
         return new IntxScheme(bits, granularity, activations, numerics);
     }
 
-    static Stream<QuantScheme> schemes() {
-        return Stream.of(
-                new Float8Scheme(new Granularity.PerAxis()),
-                new Float8Scheme(new Granularity.PerTensor(), 0.5f, 2, true, Numerics.TORCHAO),
-                new Float8Scheme(
-                        new Granularity.PerAxis(), 0, Float.POSITIVE_INFINITY, false, Numerics.TORCHAO_VERBATIM),
-                new Float8Scheme(
-                        new Granularity.PerTensor(), 0, Float.POSITIVE_INFINITY, false, Numerics.COMPRESSED_TENSORS),
-                new Float8Int4Scheme(new Granularity.PerGroup(32), Numerics.TORCHAO),
-                new Float8Int4Scheme(new Granularity.PerGroup(16), Numerics.TORCHAO_VERBATIM),
-                new ModelOptScheme(ModelOptScheme.Config.INT8_DEFAULT_CFG),
-                new ModelOptScheme(ModelOptScheme.Config.FP8_DEFAULT_CFG),
-                new ModelOptScheme(ModelOptScheme.Config.FP8_PER_CHANNEL_PER_TOKEN_CFG),
-                new MxScheme(MxFormat.MXFP4, MxFormat.MXFP4, MxScaleMode.RCEIL, Numerics.TORCHAO),
-                new MxScheme(MxFormat.MXFP6_E3M2, MxFormat.MXFP8_E5M2, MxScaleMode.FLOOR, Numerics.TORCHAO),
-                new MxScheme(MxFormat.MXINT8, null, MxScaleMode.CEIL, Numerics.OCP),
-                new MxScheme(MxFormat.MXFP4, MxFormat.MXFP4, MxScaleMode.EVEN, Numerics.COMPRESSED_TENSORS),
-                new Nvfp4Scheme(true, true, Numerics.TORCHAO),
-                new Nvfp4Scheme(true, false, Numerics.TORCHAO),
-                new Nvfp4Scheme(true, true, Numerics.MODELOPT),
-                new Nvfp4Scheme(false, true, Numerics.MODELOPT_TRAINING),
-                new Nvfp4Scheme(true, true, Numerics.COMPRESSED_TENSORS),
-                new GgufScheme(GgufLattice.Q4_0),
-                new GgufScheme(GgufLattice.Q5_1),
-                new GgufScheme(GgufLattice.Q8_0),
-                new GgufScheme(GgufLattice.MXFP4),
-                new Int4Scheme(new Granularity.PerGroup(32), Numerics.FBGEMM, false),
-                new Int4Scheme(new Granularity.PerGroup(16), Numerics.FBGEMM_TRAINING, true),
-                new Int4Scheme(new Granularity.PerGroup(32), Numerics.TINYGEMM, false),
-                new Int8Scheme(false),
-                new Int8Scheme(true),
-                CompressedIntScheme.w4a16(new Granularity.PerGroup(32), true),
-                CompressedIntScheme.w4a16(new Granularity.PerGroup(32), false),
-                CompressedIntScheme.w8a8(),
-                INT4,
-                scheme(4, 32, true, Numerics.TORCHAO_LEGACY),
-                scheme(3, 16, false, Numerics.TORCHAO),
-                scheme(2, 0, true, Numerics.TORCHAO),
-                scheme(8, 0, false, Numerics.TORCHAO_LEGACY));
-    }
-
-    @ParameterizedTest
-    @MethodSource("schemes")
+    @AllSchemes.Trainable
     void preparedAndConvertedOutputsAreTheSameBits(QuantScheme scheme) {
         for (DType dtype : List.of(DType.F32, DType.BF16)) {
             try (Scope _ = Scope.open();
                     NoGrad _ = NoGrad.open()) {
-                TinyMlp model = new TinyMlp(dtype);
-                Tensor x = TinyMlp.input(5, dtype);
+                TinyMlp model = new TinyMlp(dtype, Schemes.unit(scheme));
+                Tensor x = model.input(5);
                 float[] inFloat = Torch.floats(model.forward(x));
                 Qat.prepare(model, QuantizationPlan.of(scheme));
                 float[] prepared = Torch.floats(model.forward(x));
                 Qat.convert(model);
                 assertThat(Torch.floats(model.forward(x))).isEqualTo(prepared).isNotEqualTo(inFloat);
                 assertThat(Torch.dtype(model.head.weight().value())).isEqualTo(dtype);
-                TinyMlp quantized = new TinyMlp(dtype);
+                TinyMlp quantized = new TinyMlp(dtype, Schemes.unit(scheme));
                 Qat.quantize(quantized, QuantizationPlan.of(scheme));
                 assertThat(Torch.floats(quantized.forward(x))).isEqualTo(prepared);
             }
         }
     }
 
-    @ParameterizedTest
-    @MethodSource("schemes")
+    @AllSchemes.Trainable
     void bfloat16ProductsKeepTheCodesOfTheFloat32Masters(QuantScheme scheme) {
         try (Scope _ = Scope.open();
                 NoGrad _ = NoGrad.open()) {
-            TinyMlp plain = new TinyMlp(DType.F32);
+            TinyMlp plain = new TinyMlp(DType.F32, Schemes.unit(scheme));
             Qat.quantize(plain, QuantizationPlan.of(scheme));
-            TinyMlp mixed = new TinyMlp(DType.F32);
+            TinyMlp mixed = new TinyMlp(DType.F32, Schemes.unit(scheme));
             for (Linear linear : List.of(mixed.gate, mixed.up, mixed.down, mixed.head)) {
                 linear.setComputeDtype(DType.BF16);
             }
-            Tensor x = TinyMlp.input(5, DType.F32);
+            Tensor x = mixed.input(5);
             Qat.prepare(mixed, QuantizationPlan.of(scheme));
             float[] prepared = Torch.floats(mixed.forward(x));
             Qat.convert(mixed);
@@ -145,7 +94,7 @@ class QatTest {
                 TinyMlp model = new TinyMlp(DType.F32);
                 model.namedParameters().values().forEach(p -> p.setTrainable(true));
                 Qat.prepare(model, QuantizationPlan.of(scheme));
-                model.forward(TinyMlp.input(5, DType.F32)).sum().backward();
+                model.forward(model.input(5)).sum().backward();
                 model.namedParameters().forEach((name, p) -> {
                     p.collectGradient();
                     float[] gradient = Torch.floats(p.gradient());
@@ -163,7 +112,7 @@ class QatTest {
             try (Scope _ = Scope.open()) {
                 TinyMlp model = new TinyMlp(DType.BF16);
                 Qat.prepare(model, QuantizationPlan.of(INT4).with(rule).with(kernels));
-                model.forward(TinyMlp.input(5, DType.BF16)).sum().backward();
+                model.forward(model.input(5)).sum().backward();
                 model.namedParameters().values().forEach(Parameter::collectGradient);
                 Parameter gate = (Parameter) model.gate.weight();
                 gradients[kernels.ordinal()] = Torch.floats(gate.gradient());
@@ -200,7 +149,7 @@ class QatTest {
         try (Scope _ = Scope.open();
                 NoGrad _ = NoGrad.open()) {
             TinyMlp model = new TinyMlp(DType.F32);
-            Tensor x = TinyMlp.input(5, DType.F32);
+            Tensor x = model.input(5);
             float[] inFloat = Torch.floats(model.forward(x));
             assertThat(Qat.activeShare(model)).isZero();
             Qat.prepare(model, QuantizationPlan.of(INT4));
@@ -305,7 +254,7 @@ class QatTest {
         try (Scope _ = Scope.open()) {
             TinyMlp model = new TinyMlp(DType.BF16);
             Qat.prepare(model, QuantizationPlan.of(INT4).with(rule));
-            Tensor x = TinyMlp.input(1000, DType.BF16).requires_grad_(true);
+            Tensor x = model.input(1000).requires_grad_(true);
             long before = 0;
             for (int step = 0; step < 150; step++) {
                 try (Scope _ = Scope.open()) {

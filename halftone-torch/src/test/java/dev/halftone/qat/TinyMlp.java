@@ -11,20 +11,28 @@ import org.bytedeco.pytorch.Tensor;
 
 /// A gated layer like those of language models, and a head.
 final class TinyMlp extends Module {
-    static final int WIDTH = 64;
-    private static final int HIDDEN = 96;
-
     final Linear gate;
     final Linear up;
     final Linear down;
     final Linear head;
 
+    private final DType dtype;
+    private final int width;
+
     TinyMlp(DType dtype) {
+        this(dtype, 32);
+    }
+
+    /// @param unit 2 of them are inputs, 3 are between the layers
+    TinyMlp(DType dtype, int unit) {
+        this.dtype = dtype;
+        width = 2 * unit;
+        int hidden = 3 * unit;
         Random random = new Random(7);
-        gate = child("layers.0.gate", linear(random, HIDDEN, WIDTH, dtype));
-        up = child("layers.0.up", linear(random, HIDDEN, WIDTH, dtype));
-        down = child("layers.0.down", linear(random, WIDTH, HIDDEN, dtype));
-        head = child("head", linear(random, 10, WIDTH, dtype));
+        gate = child("layers.0.gate", linear(random, hidden, width, dtype));
+        up = child("layers.0.up", linear(random, hidden, width, dtype));
+        down = child("layers.0.down", linear(random, width, hidden, dtype));
+        head = child("head", linear(random, 10, width, dtype));
     }
 
     Tensor forward(Tensor x) {
@@ -32,8 +40,9 @@ final class TinyMlp extends Module {
         return head.forward(down.forward(Ops.silu(gateUp[0]).mul(gateUp[1])));
     }
 
-    static Tensor input(int tokens, DType dtype) {
-        return random(new Random(11), dtype, 2, tokens, WIDTH);
+    /// Two rows of tokens.
+    Tensor input(int tokens) {
+        return random(new Random(11), dtype, 2, tokens, width);
     }
 
     private static Linear linear(Random random, int n, int k, DType dtype) {

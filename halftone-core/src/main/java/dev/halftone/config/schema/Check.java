@@ -2,6 +2,7 @@ package dev.halftone.config.schema;
 
 import dev.halftone.DType;
 import dev.halftone.InputException;
+import dev.halftone.quant.Granularity;
 import org.jspecify.annotations.Nullable;
 
 /// What several records demand of their keys.
@@ -26,6 +27,12 @@ final class Check {
     static void atMost(String key, double value, int maximum) {
         if (!(value <= maximum)) {
             throw new InputException("%s: %s is too large. Use %d or less.".formatted(key, value, maximum));
+        }
+    }
+
+    static void groups(Granularity groupsize) {
+        if (groupsize instanceof Granularity.PerAxis) {
+            throw new InputException("groupsize: this quantizer has groups only. Use a number.");
         }
     }
 

@@ -53,14 +53,12 @@ class RecipeConfigsTest {
     void theWholeConfigurationOfTheDesignBinds() {
         FinetuneConfig c = finetune().forQat();
         assertThat(c.quantizer())
-                .isEqualTo(new QuantizerConfig.Int8DynamicActivationIntxWeight(
+                .isEqualTo(new IntxQuantizer.Int8DynamicActivationIntxWeight(
                         new IntN(4),
                         new Granularity.PerGroup(32),
-                        List.of("*"),
-                        List.of("lm_head"),
+                        LayerSelection.ALL_BUT_HEAD,
                         GradientRule.CLOSED,
-                        null,
-                        null));
+                        MixedWidths.NONE));
         assertThat(c.dataset().dataFiles()).containsExactly(Path.of("corpus/train"));
         assertThat(c.clipGradNorm()).isEqualTo(1.0);
         assertThat(c.computeDtype()).isEqualTo(DType.BF16);
@@ -301,7 +299,7 @@ class RecipeConfigsTest {
         assertThat(quantizer.parts())
                 .extracting(part -> part.scheme().label())
                 .containsExactly("8da4w-g32@torchao-legacy", "int8wo-channel", "int4wo-g64@torchao-legacy");
-        assertThat(quantizer.parts().get(2).include()).containsExactly("model.embed_tokens");
+        assertThat(quantizer.parts().get(2).layers().include()).containsExactly("model.embed_tokens");
         assertThat(quantizer.label())
                 .isEqualTo("8da4w-g32@torchao-legacy + int8wo-channel + int4wo-g64@torchao-legacy");
     }

@@ -47,7 +47,7 @@ class TorchtuneFilesTest {
         assertThat(bound.value()).isEqualTo(expected);
         assertThat(bound.value().forQat().quantizer())
                 .isInstanceOfSatisfying(
-                        QuantizerConfig.Int8DynActInt4Weight.class,
+                        IntxQuantizer.Int8DynActInt4Weight.class,
                         q -> assertThat(q.parts().getFirst().scheme())
                                 .isEqualTo(new IntxScheme(
                                         4, new Granularity.PerGroup(256), true, Numerics.TORCHAO_LEGACY)));
@@ -80,7 +80,7 @@ class TorchtuneFilesTest {
         QuantizeConfig quantize =
                 config("quantization").bind(QuantizeConfig.class).value();
         assertThat(quantize.outputDir()).isEqualTo(Path.of("/tmp/torchtune/llama2_7B/quantized"));
-        assertThat(quantize.quantizer().parts().getFirst().exclude()).containsExactly("lm_head");
+        assertThat(quantize.quantizer().parts().getFirst().layers().exclude()).containsExactly("lm_head");
     }
 
     @Test
