@@ -57,6 +57,16 @@ public final class Schemes {
                     "weight_dtype: int8, groupsize: channel"),
             row(INTX, "torchao IntxWeightOnlyConfig weight int1", "weight_dtype: int1, groupsize: 32"),
             row(
+                    INTX,
+                    "torchao IntxFakeQuantizer range_learning",
+                    "weight_dtype: int4, groupsize: 32, learned_scales: range_learning"),
+            row(
+                    INT8_INTX,
+                    "torchao IntxFakeQuantizer range_learning",
+                    "weight_dtype: int4, groupsize: 32, learned_scales: range_learning"),
+            row(INTX, NONE, "weight_dtype: int3, groupsize: channel, learned_scales: lsq"),
+            row(INT8_INTX, NONE, "weight_dtype: int4, groupsize: 16, learned_scales: lsq"),
+            row(
                     "Int8DynActInt4WeightQATQuantizer",
                     "torchao (8da4w legacy .*|int8 asymmetric per-token activation \\(8da4w legacy\\))",
                     "groupsize: 32"),

@@ -42,8 +42,9 @@ public record IntxGrid(
     public static IntxGrid activations(Numerics numerics, DType dtype) {
         Granularity token = new Granularity.PerAxis();
         return switch (numerics) {
-            case TORCHAO, TORCHAO_RANGE_LEARNING, LSQ ->
-                new IntxGrid(-128, 127, false, dtype, dtype, (float) dtype.smallestNormal(), token);
+            case TORCHAO -> new IntxGrid(-128, 127, false, dtype, dtype, (float) dtype.smallestNormal(), token);
+            case TORCHAO_RANGE_LEARNING, LSQ ->
+                new IntxGrid(-128, 127, false, dtype, DType.F32, (float) dtype.smallestNormal(), token);
             case TORCHAO_LEGACY -> new IntxGrid(-128, 127, false, dtype, DType.F32, 0x1p-23f, token);
             default -> throw new IllegalArgumentException("no int8 activations of " + numerics);
         };

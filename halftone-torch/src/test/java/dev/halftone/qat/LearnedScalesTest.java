@@ -36,7 +36,7 @@ class LearnedScalesTest {
                 parameters.values().forEach(p -> p.setTrainable(true));
                 Parameter scale = parameters.get("layers.0.gate.weight_scale");
                 float[] start = Torch.floats(scale.master());
-                Tensor x = TinyMlp.input(5, dtype);
+                Tensor x = model.input(5);
                 double before = loss(model, x).item_double();
                 health.measure(model);
                 try (AdamW optimizer = new AdamW(parameters, AdamW.Settings.DEFAULT, 1)) {

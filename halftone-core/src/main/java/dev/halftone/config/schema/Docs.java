@@ -12,6 +12,9 @@ final class Docs {
     static final String CLAMPED_WEIGHTS =
             "gradient of clamped weights: `closed` (torch before 2.14), `open` (since), `identity`";
 
+    static final String LEARNED_SCALES =
+            "trains the scales beside the weights: `range_learning` (torchao's) or `lsq`; null chooses them from the weights";
+
     static final String CLAMPED_WEIGHTS_PASS =
             "gradient of clamped weights: `identity` (passes), `closed` (0), `open` (0 on the bounds too)";
 

@@ -10,7 +10,7 @@ import java.util.OptionalDouble;
 import java.util.stream.Collectors;
 
 /// What is quantized, and to what.
-public sealed interface QuantizerConfig {
+public sealed interface QuantizerConfig permits QuantizerConfig.OneScheme, QuantizerConfig.Composable, QatConfig {
     /// The quantizers that it consists of, in order: a layer gets the scheme of the last that means it.
     List<OneScheme> parts();
 

@@ -58,6 +58,7 @@ class RecipeConfigsTest {
                         new Granularity.PerGroup(32),
                         LayerSelection.ALL_BUT_HEAD,
                         GradientRule.CLOSED,
+                        null,
                         MixedWidths.NONE));
         assertThat(c.dataset().dataFiles()).containsExactly(Path.of("corpus/train"));
         assertThat(c.clipGradNorm()).isEqualTo(1.0);
@@ -302,6 +303,52 @@ class RecipeConfigsTest {
         assertThat(quantizer.parts().get(2).layers().include()).containsExactly("model.embed_tokens");
         assertThat(quantizer.label())
                 .isEqualTo("8da4w-g32@torchao-legacy + int8wo-channel + int4wo-g64@torchao-legacy");
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "base_config: {_component_: GGUFWeightOnlyConfig, type: q4_0}|q4_0",
+                "base_config: {_component_: torchao.quantization.IntxWeightOnlyConfig, weight_dtype: torch.int4,"
+                        + " learned_scales: lsq}|int4wo-channel@lsq",
+                "weight_config: {_component_: IntxFakeQuantizeConfig, dtype: torch.int4, group_size: 32},"
+                        + " activation_config: {_component_: IntxFakeQuantizeConfig, dtype: torch.int8,"
+                        + " granularity: per_token, is_symmetric: False, eps: 1.1920928955078125e-07}"
+                        + "|8da4w-g32@torchao-legacy",
+                "weight_config: {_component_: IntxFakeQuantizeConfig, dtype: int2, granularity: per_channel,"
+                        + " range_learning: True, is_dynamic: False}|int2wo-channel@torchao-range-learning",
+            })
+    void qatConfigIsItsBaseOrItsFakeQuantizers(String keys, String label) {
+        assertThat(qatConfig(keys).label()).isEqualTo(label);
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "step: prepare|base_config: what is quantized is said by",
+                "base_config: {_component_: W4A16}, include: [a]|base_config: it says itself",
+                "weight_config: {_component_: IntxFakeQuantizeConfig, dtype: int4}|granularity: weights have groups",
+                "weight_config: {_component_: IntxFakeQuantizeConfig, dtype: int4, group_size: 32}|weight_config: float32",
+                "weight_config: {_component_: IntxFakeQuantizeConfig, dtype: int4, group_size: 32, range_learning: True}"
+                        + "|is_dynamic: scales that are trained",
+            })
+    void whatQatConfigCannotMeanIsRefused(String keys, String message) {
+        assertThatThrownBy(() -> qatConfig(keys))
+                .isInstanceOf(InputException.class)
+                .hasMessageContaining(message);
+    }
+
+    private static QuantizerConfig qatConfig(String keys) {
+        return Config.parse(
+                        "test",
+                        "output_dir: out\ncheckpoint_dir: model\nquantizer: {_component_: QATConfig, %s}\n"
+                                .formatted(keys),
+                        List.of())
+                .bind(QuantizeConfig.class)
+                .value()
+                .quantizer();
     }
 
     @Test
