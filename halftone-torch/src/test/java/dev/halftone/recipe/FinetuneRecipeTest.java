@@ -62,10 +62,11 @@ class FinetuneRecipeTest {
                 "dtype: fp32\ncompute_dtype: bf16\n",
                 "dtype: bf16\n",
                 "dtype: bf16\noptimizer: {_component_: AdamW, lr: 1e-3, bf16_stochastic_round: true}\n",
+                "dtype: fp32\nquantizer: {_component_: IntxWeightOnlyConfig, weight_dtype: int3, learned_scales: lsq}\n",
             })
     void aRunThatWasStoppedGoesOnAsIfItHadNot(String precision) {
         // Fake quantization begins after the stop, in the second epoch; batches are accumulated and shuffled.
-        String keys = precision + QUANTIZER + """
+        String keys = precision + (precision.contains("quantizer") ? "" : QUANTIZER) + """
                 fake_quant_after_n_steps: 7
                 lr_scheduler: {_component_: get_cosine_schedule_with_warmup, num_warmup_steps: 2}
                 clip_grad_norm: 1.0
