@@ -4,6 +4,7 @@ import dev.halftone.InputException;
 import dev.halftone.config.Component;
 import dev.halftone.config.Foreign;
 import dev.halftone.config.Key;
+import dev.halftone.quant.Calibration;
 import dev.halftone.quant.CompressedIntScheme;
 import dev.halftone.quant.Float8Int4Scheme;
 import dev.halftone.quant.Float8Scheme;
@@ -21,9 +22,12 @@ import dev.halftone.quant.MxScheme;
 import dev.halftone.quant.Numerics;
 import dev.halftone.quant.Nvfp4Scheme;
 import dev.halftone.quant.QuantScheme;
+import dev.halftone.quant.StaticActivationScheme;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -32,6 +36,11 @@ import org.jspecify.annotations.Nullable;
 public sealed interface QuantizerConfig {
     /// The quantizers that it consists of, in order: a layer gets the scheme of the last that means it.
     List<OneScheme> parts();
+
+    /// How the static activations of its layers are calibrated; empty where there are none.
+    default Optional<CalibrationConfig> calibrated() {
+        return CalibrationConfig.common(parts());
+    }
 
     /// The schemes in short, for a line of progress.
     default String label() {
@@ -59,6 +68,11 @@ public sealed interface QuantizerConfig {
         }
 
         @Override
+        default Optional<CalibrationConfig> calibrated() {
+            return Optional.empty();
+        }
+
+        @Override
         default List<OneScheme> parts() {
             return List.of(this);
         }
@@ -73,6 +87,8 @@ public sealed interface QuantizerConfig {
             if (quantizers.isEmpty()) {
                 throw new InputException("quantizers: the list is empty. Name at least one quantizer.");
             }
+            CalibrationConfig.common(
+                    quantizers.stream().flatMap(q -> q.parts().stream()).toList());
         }
 
         @Override
@@ -827,8 +843,27 @@ public sealed interface QuantizerConfig {
     /// ModelOpt's configurations of int8, float8 and int4.
     @Component(value = "ModelOptQuantizer", doc = "a configuration of ModelOpt's `mtq.quantize`, by its name there")
     record ModelOpt(
-            @Key("one whose inputs need no calibration: the others are refused")
+            @Key("its name; int8_default_cfg and fp8_default_cfg calibrate the inputs, the others take no such keys")
             ModelOptScheme.Config config,
+
+            @Key(
+                    value =
+                            "how the range of a layer's inputs is found: `minmax`, `percentile` of their magnitudes, or `mse`, the one with the least squared error",
+                    otherwise = "minmax")
+            Calibration.Method calibration,
+
+            @Key(value = "per cent of the magnitudes that lie in that range, under `percentile`", otherwise = "99.99")
+            double calibrationPercentile,
+
+            @Key(value = "batches that the float model is run on to find it, at most", otherwise = "16")
+            int calibrationBatches,
+
+            @Key(
+                    value =
+                            "a text file that those come from, 512 tokens each; null takes the run's dataset, or a text of Halftone's own where there is none",
+                    otherwise = "null")
+            @Nullable
+            Path calibrationText,
 
             @Key(value = "globs over the names of linear layers: what is quantized", otherwise = "['*']")
             List<String> include,
@@ -845,16 +880,157 @@ public sealed interface QuantizerConfig {
             implements OneScheme {
         public ModelOpt {
             requireIncluded(include);
-            if (new ModelOptScheme(config).calibrated()) {
+            CalibrationConfig.of(calibration, calibrationPercentile, calibrationBatches, calibrationText);
+            boolean asked = calibration != Calibration.Method.MINMAX || calibrationText != null;
+            if (asked && !new ModelOptScheme(config).staticActivations()) {
                 throw new InputException(
-                        "config: %s calibrates the ranges of inputs, which this version does not. Use one of fp8_per_channel_per_token_cfg, int8_weight_only_cfg, int4_blockwise_weight_only_cfg."
+                        "calibration: %s has no static activations. Remove the keys calibration and calibration_text, or use int8_default_cfg or fp8_default_cfg."
                                 .formatted(config.name().toLowerCase(Locale.ROOT)));
             }
         }
 
         @Override
+        public Optional<CalibrationConfig> calibrated() {
+            return scheme().staticActivations()
+                    ? CalibrationConfig.of(calibration, calibrationPercentile, calibrationBatches, calibrationText)
+                    : Optional.empty();
+        }
+
+        @Override
         public QuantScheme scheme() {
             return new ModelOptScheme(config);
+        }
+    }
+
+    /// torchao's `Int8StaticActivationInt8WeightConfig`, and compressed-tensors' static W8A8.
+    @Component(
+            value = "Int8StaticActivationInt8WeightConfig",
+            doc = "int8 weights per output channel and int8 activations with one calibrated scale a tensor")
+    @Foreign(
+            value = "granularity",
+            why = "an activation has one scale, a weight one an output channel",
+            harmless = {"[PerTensor, PerRow]", "[PerTensor(), PerRow()]"})
+    @Foreign(
+            value = {"act_quant_scale", "act_quant_zero_point"},
+            why = "calibration finds them",
+            harmless = "null")
+    @Foreign(value = "reduce_range", why = "the whole range of codes is used", harmless = "false")
+    @Foreign(
+            value = {"set_inductor_config", "version"},
+            why = "it changes no number")
+    record Int8StaticActivationInt8Weight(
+            @Key(value = "whether activations have a zero point: symmetric or asymmetric", otherwise = "symmetric")
+            MappingType actMappingType,
+
+            @Key(
+                    value = "`torchao`, with float32 scales; `compressed_tensors`, with scales in the dtype of the"
+                            + " weight, which llm-compressor's W8A8 has",
+                    otherwise = "torchao")
+            Int8DynamicActivationInt8Weight.Int8Numbers numerics,
+
+            @Key(
+                    value =
+                            "how the range of a layer's inputs is found: `minmax`, `percentile` of their magnitudes, or `mse`, the one with the least squared error",
+                    otherwise = "minmax")
+            Calibration.Method calibration,
+
+            @Key(value = "per cent of the magnitudes that lie in that range, under `percentile`", otherwise = "99.99")
+            double calibrationPercentile,
+
+            @Key(value = "batches that the float model is run on to find it, at most", otherwise = "16")
+            int calibrationBatches,
+
+            @Key(
+                    value =
+                            "a text file that those come from, 512 tokens each; null takes the run's dataset, or a text of Halftone's own where there is none",
+                    otherwise = "null")
+            @Nullable
+            Path calibrationText,
+
+            @Key(value = "globs over the names of linear layers: what is quantized", otherwise = "['*']")
+            List<String> include,
+
+            @Key(
+                    value = "globs over names: what of it stays in float; [] quantizes the head too",
+                    otherwise = "[lm_head]")
+            List<String> exclude,
+
+            @Key(
+                    value = "gradient of clamped values: `closed` (torch before 2.14), `open` (since), `identity`",
+                    otherwise = "closed")
+            GradientRule gradientRule)
+            implements OneScheme {
+        public Int8StaticActivationInt8Weight {
+            new Int8DynamicActivationInt8Weight(actMappingType, numerics, include, exclude, gradientRule);
+            CalibrationConfig.of(calibration, calibrationPercentile, calibrationBatches, calibrationText);
+        }
+
+        @Override
+        public Optional<CalibrationConfig> calibrated() {
+            return CalibrationConfig.of(calibration, calibrationPercentile, calibrationBatches, calibrationText);
+        }
+
+        @Override
+        public QuantScheme scheme() {
+            return new StaticActivationScheme(
+                    new Int8DynamicActivationInt8Weight(actMappingType, numerics, include, exclude, gradientRule)
+                            .scheme());
+        }
+    }
+
+    /// compressed-tensors' preset `FP8`, as llm-compressor names it.
+    @Component(
+            value = "FP8",
+            doc = "float8 (e4m3) weights and activations with compressed-tensors' arithmetic, one scale a tensor, of"
+                    + " activations a calibrated one")
+    record Fp8Static(
+            @Key(
+                    value =
+                            "how the range of a layer's inputs is found: `minmax`, `percentile` of their magnitudes, or `mse`, the one with the least squared error",
+                    otherwise = "minmax")
+            Calibration.Method calibration,
+
+            @Key(value = "per cent of the magnitudes that lie in that range, under `percentile`", otherwise = "99.99")
+            double calibrationPercentile,
+
+            @Key(value = "batches that the float model is run on to find it, at most", otherwise = "16")
+            int calibrationBatches,
+
+            @Key(
+                    value =
+                            "a text file that those come from, 512 tokens each; null takes the run's dataset, or a text of Halftone's own where there is none",
+                    otherwise = "null")
+            @Nullable
+            Path calibrationText,
+
+            @Key(value = "globs over the names of linear layers: what is quantized", otherwise = "['*']")
+            List<String> include,
+
+            @Key(
+                    value = "globs over names: what of it stays in float; [] quantizes the head too",
+                    otherwise = "[lm_head]")
+            List<String> exclude,
+
+            @Key(
+                    value =
+                            "gradient of clamped values: `identity` (passes), `closed` (0), `open` (0 on the bounds too)",
+                    otherwise = "identity")
+            GradientRule gradientRule)
+            implements OneScheme {
+        public Fp8Static {
+            requireIncluded(include);
+            CalibrationConfig.of(calibration, calibrationPercentile, calibrationBatches, calibrationText);
+        }
+
+        @Override
+        public Optional<CalibrationConfig> calibrated() {
+            return CalibrationConfig.of(calibration, calibrationPercentile, calibrationBatches, calibrationText);
+        }
+
+        @Override
+        public QuantScheme scheme() {
+            return new StaticActivationScheme(new Float8Scheme(
+                    new Granularity.PerTensor(), 0, Float.POSITIVE_INFINITY, false, Numerics.COMPRESSED_TENSORS));
         }
     }
 
