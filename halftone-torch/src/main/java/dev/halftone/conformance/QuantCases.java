@@ -60,6 +60,7 @@ public final class QuantCases {
                         new Int4LayoutCases(kernels),
                         new Int8Cases(kernels, rule),
                         new CompressedIntCases(kernels),
+                        new StaticCases(kernels),
                         new GgufCases(kernels),
                         new FloatBlockCases(kernels),
                         new Float8Cases(kernels, rule),

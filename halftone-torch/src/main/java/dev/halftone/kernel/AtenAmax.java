@@ -13,12 +13,15 @@ import dev.halftone.torch.Torch;
 import org.bytedeco.pytorch.DoubleOptional;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 
 /// The formulas of [AmaxOracle] as aten operators: for any device.
 ///
 /// Tensors are seen as `[B, G]`, a block a row; B1 is one value a block. All arithmetic runs in float32 and
 /// is rounded where the formulas say so.
-record AtenAmax(AmaxGrid grid) implements GridKernel {
+///
+/// @param given what every block is quantized with; null where each chooses for itself
+record AtenAmax(AmaxGrid grid, AmaxOracle.@Nullable Block given) implements GridKernel {
     private static final float MODELOPT_TINY = 0x1p-24f;
 
     /// What blocks are quantized with, float32 `[B, 1]` each: see [AmaxOracle.Block].
@@ -30,7 +33,7 @@ record AtenAmax(AmaxGrid grid) implements GridKernel {
         try (Scope scope = Scope.open();
                 NoGrad _ = NoGrad.open()) {
             Tensor x_BG = blocks(x);
-            Blocks blocks = choose(largest(x_BG));
+            Blocks blocks = chosen(x_BG);
             Tensor codes = codes(number(scaled(x_BG, blocks))).view(Torch.shape(x));
             Tensor scale = Ops.to(blocks.stored, grid.scaleDtype()).reshape(scaleShape);
             return new Quantized(scope.keep(codes), scope.keep(scale), null, null);
@@ -56,7 +59,7 @@ record AtenAmax(AmaxGrid grid) implements GridKernel {
         try (Scope _ = Scope.open();
                 NoGrad _ = NoGrad.open()) {
             Tensor x_BG = blocks(x);
-            Blocks blocks = choose(largest(x_BG));
+            Blocks blocks = chosen(x_BG);
             Tensor y_BG = value(number(scaled(x_BG, blocks)), blocks.out);
             out.copy_(y_BG.view(Torch.shape(x)));
         }
@@ -72,8 +75,7 @@ record AtenAmax(AmaxGrid grid) implements GridKernel {
                 NoGrad _ = NoGrad.open()) {
             Tensor x_BG = blocks(x);
             Tensor g_BG = blocks(upstream);
-            Tensor largest_B1 = largest(x_BG);
-            Blocks blocks = choose(largest_B1);
+            Blocks blocks = chosen(x_BG);
             Tensor t_BG = scaled(x_BG, blocks);
             Tensor stopped_BG = stopped(x_BG, t_BG, blocks, rule);
             Tensor gradient_BG;
@@ -81,8 +83,8 @@ record AtenAmax(AmaxGrid grid) implements GridKernel {
                 Tensor p_BG = Ops.maskedFill(ofCode(g_BG, blocks), stopped_BG, 0);
                 gradient_BG = grid.multiplies() ? p_BG.mul(blocks.in) : p_BG.div(blocks.in);
                 if (grid.scaleGradient()) {
-                    Tensor share_B1 = share(x_BG, g_BG, t_BG, p_BG, largest_B1, blocks, rule);
-                    gradient_BG = rounded(gradient_BG, grid.dtype()).add(shared(share_B1, x_BG, largest_B1));
+                    Tensor share_B1 = share(x_BG, g_BG, t_BG, p_BG, largest(x_BG), blocks, rule);
+                    gradient_BG = rounded(gradient_BG, grid.dtype()).add(shared(share_B1, x_BG, largest(x_BG)));
                 }
             } else {
                 gradient_BG = Ops.maskedFill(g_BG, stopped_BG, 0);
@@ -103,10 +105,18 @@ record AtenAmax(AmaxGrid grid) implements GridKernel {
         return Ops.amax(x_BG.abs(), -1);
     }
 
+    private Blocks chosen(Tensor x_BG) {
+        return given == null
+                ? choose(largest(x_BG))
+                : new Blocks(
+                        number(x_BG, given.amax()),
+                        number(x_BG, given.stored()),
+                        number(x_BG, given.in()),
+                        number(x_BG, given.out()));
+    }
+
     private Blocks choose(Tensor largest_B1) {
-        Tensor a_B1 = grid.calibrated()
-                ? Ops.fill_(Ops.copy(largest_B1), grid.lowest())
-                : Ops.clamp(largest_B1, grid.lowest(), grid.highest());
+        Tensor a_B1 = Ops.clamp(largest_B1, grid.lowest(), grid.highest());
         DType d = grid.dtype();
         return switch (grid.formula()) {
             case FLOAT8, FLOAT8_TORCHAO, FLOAT8_COMPRESSED -> {

@@ -58,7 +58,7 @@ record AtenLearned(LearnedGrid grid) implements LearnedKernel {
 
     @Override
     public Tensor dequantize(Quantized quantized) {
-        return new AtenIntx(grid.codes()).dequantize(quantized);
+        return new AtenIntx(grid.codes(), null).dequantize(quantized);
     }
 
     @Override

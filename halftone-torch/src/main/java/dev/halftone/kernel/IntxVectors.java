@@ -19,6 +19,7 @@ import java.lang.foreign.ValueLayout;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorMask;
+import org.jspecify.annotations.Nullable;
 
 /// The formulas of [IntxOracle] in vectors.
 ///
@@ -28,21 +29,27 @@ import jdk.incubator.vector.VectorMask;
 /// On two cores with AVX-512, a bfloat16 weight of 1536x576 in groups of 32 takes 0.6 ms, and its gradient 0.9 ms:
 /// a quarter and a sixth of what [AtenIntx] takes (best of 200 runs by `IntxKernelBench`, which states the
 /// command).
-record IntxVectors(IntxGrid grid) implements VectorBlocks {
+///
+/// @param given what every block is quantized with; null where each chooses for itself
+record IntxVectors(IntxGrid grid, @Nullable Block given) implements VectorBlocks {
     private static final int SIGN = 0x80000000;
     /// Added and subtracted again, it rounds to integers, half to even, what is smaller than 2^22; codes are.
     private static final float ROUNDER = 0x1.8p23f;
 
     @Override
     public void fakeQuantize(float[] x, int from, int to) {
-        fakeQuantize(x, from, to, choose(x, from, to, grid), grid);
+        fakeQuantize(x, from, to, block(x, from, to), grid);
     }
 
     @Override
     public void gradient(float[] x, float[] g, int from, int to, GradientRule rule) {
         if (rule != GradientRule.IDENTITY) {
-            gradient(x, g, from, to, choose(x, from, to, grid), grid, rule);
+            gradient(x, g, from, to, block(x, from, to), grid, rule);
         }
+    }
+
+    private Block block(float[] x, int from, int to) {
+        return given == null ? choose(x, from, to, grid) : given;
     }
 
     /// Where the gradient of a block stops (one byte a value, 0 or 1, from `first` on).
@@ -50,7 +57,7 @@ record IntxVectors(IntxGrid grid) implements VectorBlocks {
     /// @return its scale
     float stops(float[] x, MemorySegment stopped, long first, GradientRule rule) {
         boolean[] passes = new boolean[x.length];
-        Block block = choose(x, 0, x.length, grid);
+        Block block = block(x, 0, x.length);
         passes(x, passes, block, grid, rule);
         for (int i = 0; i < x.length; i++) {
             stopped.set(ValueLayout.JAVA_BYTE, first + i, (byte) (passes[i] ? 0 : 1));

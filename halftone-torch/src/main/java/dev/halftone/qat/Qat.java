@@ -30,7 +30,8 @@ import org.jspecify.annotations.Nullable;
 /// Qat.convert(model);            // codes and scales replace them: the same outputs, bit for bit
 /// ```
 ///
-/// Without training it is one step: `Qat.quantize(model, plan)`.
+/// Without training it is one step: `Qat.quantize(model, plan)`. Where a scheme's activations are static, their scales
+/// are found after the first step of either: [InputCalibration].
 ///
 /// A tied head may be quantized on its own: the embedding table that it shares its weight with then stays in float, and
 /// is trained through both. Where the table is quantized, the head is too: one table, one grid.
@@ -96,7 +97,8 @@ public final class Qat {
                 (layer, weights) -> layer.setWeight(quantized.computeIfAbsent(floatWeight(layer), weights::quantize)));
     }
 
-    /// Gives quantized layers the activations of their schemes: for models that were loaded quantized.
+    /// Gives quantized layers the activations of their schemes: for models that were loaded quantized. Where those are
+    /// static, [InputCalibration#restore] brings the scales.
     public static void quantizeActivations(Module model) {
         Map<Object, ActivationFakeQuantizer> shared = new HashMap<>();
         Selection.layers(model).values().forEach(layer -> {
@@ -224,7 +226,8 @@ public final class Qat {
         Grid grid = scheme.activations(DType.F32);
         if (grid != null) {
             linear.setInputTransform(shared.computeIfAbsent(
-                    List.of(grid, gradient), _ -> new ActivationFakeQuantizer(scheme, gradient, kernels)));
+                    List.of(grid, scheme.staticActivations(), gradient),
+                    _ -> new ActivationFakeQuantizer(scheme, gradient, kernels, null)));
         }
     }
 

@@ -3,6 +3,7 @@ package dev.halftone.recipe;
 import dev.halftone.InputException;
 import dev.halftone.RunException;
 import dev.halftone.checkpoint.Checkpoints;
+import dev.halftone.checkpoint.InputScales;
 import dev.halftone.checkpoint.StepCheckpoints.StepCheckpoint;
 import dev.halftone.config.schema.FinetuneConfig;
 import dev.halftone.data.Batch;
@@ -13,9 +14,11 @@ import dev.halftone.metrics.MetricKeys;
 import dev.halftone.metrics.MetricSink;
 import dev.halftone.metrics.TensorBoardMetrics;
 import dev.halftone.model.CausalLm;
+import dev.halftone.model.Tokens;
 import dev.halftone.nn.Parameter;
 import dev.halftone.optim.AdamW;
 import dev.halftone.optim.LrSchedule;
+import dev.halftone.qat.InputCalibration;
 import dev.halftone.qat.Qat;
 import dev.halftone.torch.Device;
 import dev.halftone.torch.ProcessMemory;
@@ -26,6 +29,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import org.bytedeco.pytorch.Tensor;
@@ -206,10 +210,24 @@ public final class FinetuneRecipe implements AutoCloseable {
     private void startFakeQuantization(long step) {
         if (config.quantizer() != null) {
             boolean active = step >= config.fakeQuantAfterNSteps();
+            if (active && InputCalibration.missing(model)) {
+                Calibrations.run(model, config.quantizer(), config.checkpointDir(), calibrationData(), events);
+            }
             if (active != (Qat.activeShare(model) > 0)) {
                 Qat.setActive(model, active);
             }
         }
+    }
+
+    /// The first batches of the first epoch.
+    private List<Tokens> calibrationData() {
+        int asked = Objects.requireNonNull(config.quantizer())
+                .calibrated()
+                .orElseThrow()
+                .calibrationBatches();
+        return data.batches(0, 0, Math.min(asked, data.batchesPerEpoch())).stream()
+                .map(Tokens::of)
+                .toList();
     }
 
     private List<Batch> batches(long step) {
@@ -237,7 +255,10 @@ public final class FinetuneRecipe implements AutoCloseable {
                     "epochs: %s lies past the last step, %d. Set epochs higher, or choose another output_dir."
                             .formatted(checkpoint.folder(), totalSteps));
         }
-        checkpoint.restore(masters(), optimizer.state());
+        Map<String, Tensor> state = state();
+        checkpoint.restore(state, optimizer.state());
+        InputCalibration.restore(
+                model, InputScales.scales(InputCalibration.scales(model).keySet(), state));
         optimizer.restoreSteps(checkpoint.step());
         model.allParameters().values().forEach(Parameter::changed);
         events.line("Resuming after step %d of %d".formatted(checkpoint.step(), totalSteps));
@@ -253,13 +274,15 @@ public final class FinetuneRecipe implements AutoCloseable {
     private void saveCheckpoint(long done) {
         Integer keep = config.keepLastNCheckpoints();
         folder.checkpoints()
-                .save(done, masters(), optimizer.state(), record.identity(), keep == null ? Integer.MAX_VALUE : keep);
+                .save(done, state(), optimizer.state(), record.identity(), keep == null ? Integer.MAX_VALUE : keep);
     }
 
-    private Map<String, Tensor> masters() {
-        Map<String, Tensor> masters = new LinkedHashMap<>();
-        model.allParameters().forEach((name, p) -> masters.put(name, p.master()));
-        return masters;
+    /// What a checkpoint says of the model: the trained values, and the scales of static activations.
+    private Map<String, Tensor> state() {
+        Map<String, Tensor> state = new LinkedHashMap<>();
+        model.allParameters().forEach((name, p) -> state.put(name, p.master()));
+        state.putAll(InputScales.tensors(InputCalibration.scales(model)));
+        return state;
     }
 
     private void saveModel(int epoch) {

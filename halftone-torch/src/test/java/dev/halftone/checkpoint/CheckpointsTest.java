@@ -17,10 +17,12 @@ import dev.halftone.nn.Embedding;
 import dev.halftone.nn.Linear;
 import dev.halftone.nn.Parameter;
 import dev.halftone.nn.Targets;
+import dev.halftone.qat.InputCalibration;
 import dev.halftone.qat.Qat;
 import dev.halftone.qat.QuantizationPlan;
 import dev.halftone.qat.QuantizedLayer;
 import dev.halftone.qat.QuantizedWeight;
+import dev.halftone.quant.Calibration;
 import dev.halftone.quant.CompressedIntScheme;
 import dev.halftone.quant.Granularity;
 import dev.halftone.quant.IntxScheme;
@@ -88,6 +90,9 @@ class CheckpointsTest {
         for (DType dtype : new DType[] {DType.F32, DType.BF16}) {
             CausalLm model = Checkpoints.load(original, dtype, Device.CPU);
             Qat.quantize(model, QuantizationPlan.of(scheme).excluding("model.layers.0.*"));
+            if (InputCalibration.missing(model)) {
+                InputCalibration.run(model, Calibration.MINMAX, () -> logits(model));
+            }
             float[] quantized = logits(model);
             Path artifact = dir.resolve(scheme.label() + dtype);
             QuantizedFolders.save(artifact, model, original, ONE_FILE);

@@ -190,7 +190,9 @@ class RecipeConfigsTest {
         "Float8DynamicActivationFloat8WeightConfig, quantizer.weight_dtype=float8_e5m2, weight_dtype",
         "Float8DynamicActivationInt4WeightConfig, quantizer.groupsize=channel, groupsize",
         "Float8DynamicActivationInt4WeightConfig, quantizer.numerics=modelopt, have none of modelopt.",
-        "ModelOptQuantizer, quantizer.config=int8_default_cfg, calibrates the ranges of inputs",
+        "'ModelOptQuantizer, config: int8_weight_only_cfg', quantizer.calibration=mse, has no static activations",
+        "Int8StaticActivationInt8WeightConfig, quantizer.calibration_percentile=0, is not above 0",
+        "FP8, quantizer.calibration_batches=0, calibration_batches: 0 is too small",
         "ModelOptQuantizer, quantizer.config=int9, is not one of int8_default_cfg",
     })
     void whatIsNoFloat8IsRefused(String component, String key, String message) {
