@@ -63,6 +63,7 @@ class FinetuneRecipeTest {
                 "dtype: bf16\n",
                 "dtype: bf16\noptimizer: {_component_: AdamW, lr: 1e-3, bf16_stochastic_round: true}\n",
                 "dtype: fp32\nquantizer: {_component_: IntxWeightOnlyConfig, weight_dtype: int3, learned_scales: lsq}\n",
+                "dtype: fp32\nquantizer: {_component_: ModelOptQuantizer, config: int8_default_cfg, calibration: mse}\n",
             })
     void aRunThatWasStoppedGoesOnAsIfItHadNot(String precision) {
         // Fake quantization begins after the stop, in the second epoch; batches are accumulated and shuffled.
