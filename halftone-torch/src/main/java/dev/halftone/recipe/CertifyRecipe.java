@@ -59,7 +59,7 @@ public final class CertifyRecipe {
                     .filter(dtype -> dtype.bytes() < contents.weightDtype().bytes())
                     .findFirst()
                     .ifPresent(dtype -> events.line(
-                            "%s holds %s weights, and the artifact was made from %s ones, which those only round: codes will differ."
+                            "%s holds %s weights, and the artifact was made from %s ones, which those may be rounded from: codes can differ."
                                     .formatted(
                                             checkpoint,
                                             dtype.torchName(),
