@@ -111,7 +111,7 @@ public final class QuantizedFolders {
         Map<String, Parameter> parameters = model.namedParameters();
         List<Entry> entries = new ArrayList<>();
         try (TensorFiles.Source source = new TensorFiles.Source()) {
-            parameters.forEach((name, p) -> entries.add(source.entry(name, p.master(), p.dtype())));
+            parameters.forEach((name, p) -> entries.add(source.entry(name, p.dtype(), p.shape(), p::adapted)));
             // A table that is tied stands in the file once, under the embedding's name.
             Set<QuantizedWeight> written = Collections.newSetFromMap(new IdentityHashMap<>());
             quantized.forEach((name, w) -> {

@@ -35,7 +35,7 @@ public final class HealthMonitor implements AutoCloseable {
             if (q != null && layer.weight() instanceof Parameter p) {
                 try (Scope _ = Scope.open();
                         NoGrad _ = NoGrad.open()) {
-                    health.put(name, measure(name, p.master().detach(), q));
+                    health.put(name, measure(name, p.adapted(), q));
                 }
             }
         });

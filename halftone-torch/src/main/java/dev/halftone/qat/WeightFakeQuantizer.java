@@ -6,6 +6,7 @@ import dev.halftone.nn.Parameter;
 import dev.halftone.nn.WeightTransform;
 import dev.halftone.quant.GradientRule;
 import dev.halftone.quant.QuantScheme;
+import dev.halftone.torch.Scope;
 import dev.halftone.torch.Torch;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
@@ -53,9 +54,11 @@ public sealed class WeightFakeQuantizer implements WeightTransform permits Learn
 
     /// The codes and scales that [#forward] uses for the trained values of `p`.
     QuantizedWeight quantize(Parameter p) {
-        Tensor master_NK = p.master();
-        return new QuantizedWeight(
-                scheme, p.dtype(), p.computeDtype(), kernel(master_NK).quantize(master_NK));
+        try (Scope _ = Scope.open()) {
+            Tensor w_NK = p.adapted();
+            return new QuantizedWeight(
+                    scheme, p.dtype(), p.computeDtype(), kernel(w_NK).quantize(w_NK));
+        }
     }
 
     /// The arithmetic for these weights, which are all of a layer.
