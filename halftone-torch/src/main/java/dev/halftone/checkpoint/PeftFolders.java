@@ -1,9 +1,6 @@
 package dev.halftone.checkpoint;
 
 import dev.halftone.InputException;
-import dev.halftone.adapter.Adapters;
-import dev.halftone.adapter.Lora;
-import dev.halftone.adapter.LoraSettings;
 import dev.halftone.format.AtomicFiles;
 import dev.halftone.format.Json;
 import dev.halftone.format.safetensors.SafetensorsFile;
@@ -12,6 +9,9 @@ import dev.halftone.format.safetensors.SafetensorsWriter.Entry;
 import dev.halftone.format.safetensors.TensorInfo;
 import dev.halftone.nn.Module;
 import dev.halftone.nn.Parameter;
+import dev.halftone.peft.Adapters;
+import dev.halftone.peft.Lora;
+import dev.halftone.peft.LoraSettings;
 import dev.halftone.torch.NoGrad;
 import dev.halftone.torch.Scope;
 import dev.halftone.torch.Torch;

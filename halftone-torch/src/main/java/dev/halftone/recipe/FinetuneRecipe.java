@@ -2,9 +2,6 @@ package dev.halftone.recipe;
 
 import dev.halftone.InputException;
 import dev.halftone.RunException;
-import dev.halftone.adapter.Adapters;
-import dev.halftone.adapter.Lora;
-import dev.halftone.adapter.LoraSettings;
 import dev.halftone.checkpoint.Checkpoints;
 import dev.halftone.checkpoint.InputScales;
 import dev.halftone.checkpoint.PeftFolders;
@@ -24,10 +21,14 @@ import dev.halftone.model.Tokens;
 import dev.halftone.nn.Parameter;
 import dev.halftone.optim.AdamW;
 import dev.halftone.optim.LrSchedule;
+import dev.halftone.peft.Adapters;
+import dev.halftone.peft.Lora;
+import dev.halftone.peft.LoraSettings;
 import dev.halftone.qat.InputCalibration;
 import dev.halftone.qat.Qat;
 import dev.halftone.torch.Device;
 import dev.halftone.torch.ProcessMemory;
+import dev.halftone.torch.Torch;
 import dev.halftone.train.RunFolder;
 import dev.halftone.train.TrainStep;
 import java.nio.file.Path;
@@ -231,6 +232,8 @@ public final class FinetuneRecipe implements AutoCloseable {
     private void step(long step, MetricSink metrics) {
         long start = System.nanoTime();
         startFakeQuantization(step);
+        // What is random within a step is a function of the step, so that a resumed run repeats it.
+        Torch.setSeed(config.seed() * 1_000_003 + step);
         double lr = config.optimizer().lr() * schedule.factor(step);
         TrainStep.Result result = trainStep.run(batches(step), lr);
         if (!Double.isFinite(result.loss()) || !Double.isFinite(result.gradNorm())) {

@@ -1,5 +1,6 @@
 package dev.halftone.torch;
 
+import org.bytedeco.pytorch.GradMode;
 import org.bytedeco.pytorch.AutoGradMode;
 
 /// A stretch in which autograd records nothing, on this thread.
@@ -18,5 +19,10 @@ public final class NoGrad implements AutoCloseable {
     @Override
     public void close() {
         mode.close();
+    }
+
+    /// Whether autograd records what is computed now.
+    public static boolean isOff() {
+        return GradMode.is_enabled();
     }
 }

@@ -94,6 +94,25 @@ class FinetuneRecipeTest {
                 .isEqualTo(bytes("through/quantized/model.safetensors"));
     }
 
+    /// Dropout too: its random numbers are the step's.
+    @ParameterizedTest
+    @ValueSource(strings = {"", "lora_form: separate\nlora_dropout: 0.5\n", "use_dora: true\n"})
+    void aRunOfAdaptersThatWasStoppedGoesOnAsIfItHadNot(String form) throws IOException {
+        String keys =
+                "dtype: fp32\nlora_rank: 4\nmax_steps_per_epoch: 6\n" + QUANTIZER.replace("[]", "[lm_head]") + form;
+        Recipes.qatLora(config("through", keys), Events.NONE);
+        assertThatThrownBy(() -> Recipes.qatLora(config("stopped", keys), new StopAfter(3)))
+                .isInstanceOf(RunException.class);
+        Recipes.qatLora(config("stopped", keys + "resume_from_checkpoint: true\n"), Events.NONE);
+        assertThat(losses("stopped")).hasSize(6).isEqualTo(losses("through"));
+        for (String file : List.of("adapter_0/adapter_model.safetensors", "quantized/model.safetensors")) {
+            assertThat(bytes("stopped/" + file)).isEqualTo(bytes("through/" + file));
+        }
+        assertThatThrownBy(() -> Recipes.qat(config("other", keys), Events.NONE))
+                .isInstanceOf(InputException.class)
+                .hasMessageContaining("Run qat_lora instead");
+    }
+
     @Test
     void fakeQuantizationBeginsAtItsStep() {
         Recipes.full(config("float", "dtype: fp32\n"), Events.NONE);

@@ -92,7 +92,7 @@ class RecipeConfigsTest {
                 "dataset.split=test|dataset.split: 'test' is no split of local files.",
                 "profiler.enabled=True|profiler.enabled: 'true' cannot be honoured: there is no profiler. Set it to false or remove it.",
                 "metric_logger._component_=torchtune.training.metric_logging.WandBLogger|metric_logger._component_: 'WandBLogger' cannot be honoured",
-                "model.lora_rank=8|model.lora_rank: '8' cannot be honoured: there are no adapters in this version",
+                "model.quantize_base=true|model.quantize_base: 'true' cannot be honoured: this recipe trains no adapters of that kind",
                 "tensor_parallel_dim=2|tensor_parallel_dim: '2' cannot be honoured: this version trains on one device.",
                 "checkpointer.output_dirr=x|checkpointer.output_dirr: there is no such key. Did you mean 'output_dir'?",
             })

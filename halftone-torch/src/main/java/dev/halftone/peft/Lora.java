@@ -1,4 +1,4 @@
-package dev.halftone.adapter;
+package dev.halftone.peft;
 
 import dev.halftone.DType;
 import dev.halftone.kernel.Products;
@@ -10,7 +10,6 @@ import dev.halftone.torch.Scope;
 import dev.halftone.torch.Torch;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import org.bytedeco.pytorch.GradMode;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
@@ -111,7 +110,7 @@ public final class Lora implements WeightTransform {
     /// @param x `[…, K]` in the dtype of the product
     /// @return `[…, N]`
     Tensor branch(Tensor x) {
-        Tensor in = settings.dropout() > 0 && GradMode.is_enabled() ? Ops.dropout(x, settings.dropout()) : x;
+        Tensor in = settings.dropout() > 0 && NoGrad.isOff() ? Ops.dropout(x, settings.dropout()) : x;
         Tensor low = Products.linear(in, a_RK.value(), null);
         return Ops.mul(Products.linear(low, b_NR.value(), null), settings.scaling());
     }

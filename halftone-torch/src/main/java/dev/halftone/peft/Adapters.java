@@ -1,4 +1,4 @@
-package dev.halftone.adapter;
+package dev.halftone.peft;
 
 import dev.halftone.InputException;
 import dev.halftone.nn.Embedding;
