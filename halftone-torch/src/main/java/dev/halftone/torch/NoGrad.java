@@ -1,7 +1,7 @@
 package dev.halftone.torch;
 
-import org.bytedeco.pytorch.GradMode;
 import org.bytedeco.pytorch.AutoGradMode;
+import org.bytedeco.pytorch.GradMode;
 
 /// A stretch in which autograd records nothing, on this thread.
 public final class NoGrad implements AutoCloseable {
