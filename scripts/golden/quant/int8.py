@@ -91,7 +91,7 @@ def compressed_cases(fx):
         c.put("w_fq", fake_quantize(w, scale, zp, args), f"{lib} fake_quantize")
 
 
-def append(old, new):
+def append(old, new, file):
     """Adds the cases of one index to another, with the texts that they point to."""
     for texts in ("notes", "sources"):
         old[texts] += [t for t in new[texts] if t not in old[texts]]
@@ -99,27 +99,21 @@ def append(old, new):
         c["notes"] = [old["notes"].index(new["notes"][i]) for i in c["notes"]]
         for entry in c["tensors"].values():
             entry["by"] = old["sources"].index(new["sources"][entry["by"]])
-    old["cases"] = [c for c in old["cases"] if c["file"] != FILE + ".safetensors"] + new["cases"]
+    old["cases"] = [c for c in old["cases"] if c["file"] != file + ".safetensors"] + new["cases"]
     return old
 
 
-def main():
-    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument("--seed", type=int, required=True)
-    ap.add_argument("--out", required=True)
-    args = ap.parse_args()
-    path = os.path.join(args.out, "index.json")
+def finish(fx, file):
+    """Writes the tensors and an index that keeps the cases of other files."""
+    path = os.path.join(fx.out, "index.json")
     old = None
     if os.path.exists(path):
         with open(path) as f:
             old = json.load(f)
-    fx = Fixture(args.seed, args.out)
-    torchao_cases(fx)
-    compressed_cases(fx)
     fx.write(versions())
     if old:
         with open(path) as f:
-            merged = append(old, json.load(f))
+            merged = append(old, json.load(f), file)
         with open(path, "w") as f:
             parts = []
             for key, value in merged.items():
@@ -128,6 +122,17 @@ def main():
                 parts.append(f'"{key}":[\n' + ",\n".join(texts) + "\n]" if isinstance(value, list) else f'"{key}":' + whole)
             f.write("{\n" + ",\n".join(parts) + "\n}\n")
     print("wrote", len(fx.cases), "cases")
+
+
+def main():
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument("--seed", type=int, required=True)
+    ap.add_argument("--out", required=True)
+    args = ap.parse_args()
+    fx = Fixture(args.seed, args.out)
+    torchao_cases(fx)
+    compressed_cases(fx)
+    finish(fx, FILE)
 
 
 if __name__ == "__main__":

@@ -2,9 +2,11 @@ package dev.halftone;
 
 import dev.halftone.config.Config;
 import dev.halftone.config.schema.QuantizeConfig;
-import dev.halftone.quant.ModelOptScheme;
+import dev.halftone.quant.Grid;
+import dev.halftone.quant.InputScale;
 import dev.halftone.quant.Numerics;
 import dev.halftone.quant.QuantScheme;
+import dev.halftone.quant.StaticGrid;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
@@ -57,6 +59,16 @@ public final class Schemes {
                     "weight_dtype: int8, groupsize: channel"),
             row(INTX, "torchao IntxWeightOnlyConfig weight int1", "weight_dtype: int1, groupsize: 32"),
             row(
+                    INTX,
+                    "torchao IntxFakeQuantizer range_learning",
+                    "weight_dtype: int4, groupsize: 32, learned_scales: range_learning"),
+            row(
+                    INT8_INTX,
+                    "torchao IntxFakeQuantizer range_learning",
+                    "weight_dtype: int4, groupsize: 32, learned_scales: range_learning"),
+            row(INTX, NONE, "weight_dtype: int3, groupsize: channel, learned_scales: lsq"),
+            row(INT8_INTX, NONE, "weight_dtype: int4, groupsize: 16, learned_scales: lsq"),
+            row(
                     "Int8DynActInt4WeightQATQuantizer",
                     "torchao (8da4w legacy .*|int8 asymmetric per-token activation \\(8da4w legacy\\))",
                     "groupsize: 32"),
@@ -74,6 +86,16 @@ public final class Schemes {
                     "compressed-tensors (W4A16|W4A16_ASYM|int weight)",
                     "groupsize: 32",
                     "groupsize: 32, symmetric: false"),
+            row(
+                    "Int8StaticActivationInt8WeightConfig",
+                    "torchao Int8StaticActivationInt8WeightConfig .*",
+                    "act_mapping_type: symmetric",
+                    "act_mapping_type: asymmetric"),
+            row(
+                    "Int8StaticActivationInt8WeightConfig",
+                    "compressed-tensors static int8 activation",
+                    "numerics: compressed_tensors"),
+            row("FP8", "compressed-tensors static float8 activation", "calibration: minmax"),
             row(
                     FLOAT8,
                     NONE,
@@ -130,12 +152,11 @@ public final class Schemes {
                     "config: int8_weight_only_cfg",
                     "config: fp8_per_channel_per_token_cfg",
                     "config: int4_blockwise_weight_only_cfg"),
-            new Row(
-                    "",
+            row(
+                    "ModelOptQuantizer",
                     "ModelOpt (INT8 symmetric .*|FP8 e4m3 .*|mtq.quantize (INT8|FP8)_DEFAULT_CFG)",
-                    List.of(
-                            new ModelOptScheme(ModelOptScheme.Config.INT8_DEFAULT_CFG),
-                            new ModelOptScheme(ModelOptScheme.Config.FP8_DEFAULT_CFG))));
+                    "config: int8_default_cfg",
+                    "config: fp8_default_cfg"));
 
     private Schemes() {}
 
@@ -170,5 +191,19 @@ public final class Schemes {
     /// larger.
     public static int unit(QuantScheme scheme) {
         return Math.max(32, scheme.weights(DType.F32).granularity().groupSize(32));
+    }
+
+    /// What a scheme maps weights and activations to; static activations with a scale for the range [-1, 1.5].
+    public static List<Grid> grids(QuantScheme scheme, DType dtype) {
+        Grid activations = scheme.activations(dtype);
+        Grid weights = scheme.weights(dtype);
+        if (activations == null) {
+            return List.of(weights);
+        }
+        return List.of(
+                weights,
+                scheme.staticActivations()
+                        ? new StaticGrid(activations, InputScale.of(activations, -1, 1.5f))
+                        : activations);
     }
 }

@@ -119,8 +119,7 @@ class SchemesTest {
     @Test
     void everyGridIsThatOfAScheme() {
         Set<Class<?>> grids = Schemes.all()
-                .flatMap(s -> Stream.of(s.weights(DType.F32), s.activations(DType.F32)))
-                .filter(Objects::nonNull)
+                .flatMap(s -> Schemes.grids(s, DType.F32).stream())
                 .map(Object::getClass)
                 .collect(Collectors.toSet());
         assertThat(grids).containsExactlyInAnyOrder(Grid.class.getPermittedSubclasses());

@@ -37,9 +37,17 @@ final class RecipeRun {
         ObjectNode json = Json.object();
         ObjectNode results = json.putObject("results");
         switch (config) {
-            case FinetuneConfig c
-            when recipe.name().equals("qat") -> finetune(c, Recipes.qat(c, events), events, results);
-            case FinetuneConfig c -> finetune(c, Recipes.full(c, events), events, results);
+            case FinetuneConfig c ->
+                finetune(
+                        c,
+                        switch (recipe.name()) {
+                            case "qat" -> Recipes.qat(c, events);
+                            case "lora" -> Recipes.lora(c, events);
+                            case "qat_lora" -> Recipes.qatLora(c, events);
+                            default -> Recipes.full(c, events);
+                        },
+                        events,
+                        results);
             case QuantizeConfig c -> quantize(Recipes.quantize(c, events), events, results);
             case EvalConfig c -> eval(Recipes.eval(c, events), results);
             case GenerateConfig c -> generate(Recipes.generate(c, events), events, results);

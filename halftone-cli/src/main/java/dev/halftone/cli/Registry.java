@@ -30,6 +30,18 @@ final class Registry {
                     List.of("qat", "quickstart/qat", "smollm2_135M/qat_8da4w", "smollm2_135M/qat_int3"),
                     FinetuneConfig.class,
                     FinetuneConfig::forQat),
+            new Recipe<>(
+                    "lora",
+                    List.of("lora_finetune_single_device", "lora_finetune_distributed"),
+                    List.of("lora"),
+                    FinetuneConfig.class,
+                    FinetuneConfig::forLora),
+            new Recipe<>(
+                    "qat_lora",
+                    List.of("qat_lora_finetune_distributed"),
+                    List.of("qat_lora"),
+                    FinetuneConfig.class,
+                    FinetuneConfig::forQatLora),
             new Recipe<>("quantize", List.of(), List.of("quantize"), QuantizeConfig.class, UnaryOperator.identity()),
             new Recipe<>("eval", List.of("eleuther_eval"), List.of("eval"), EvalConfig.class, UnaryOperator.identity()),
             new Recipe<>(
@@ -64,7 +76,8 @@ final class Registry {
     /// The recipe that a configuration must be meant for, from the keys that only one kind has.
     static Optional<Recipe<?>> guess(Node.Mapping tree) {
         if (has(tree, "optimizer") || has(tree, "dataset")) {
-            return find(has(tree, "quantizer") ? "qat" : "full");
+            boolean adapts = has(tree, "lora_rank");
+            return has(tree, "quantizer") ? find(adapts ? "qat_lora" : "qat") : find(adapts ? "lora" : "full");
         }
         if (has(tree, "prompt") || has(tree, "messages") || has(tree, "max_new_tokens")) {
             return find("generate");

@@ -162,8 +162,8 @@ class ConfigVerbsTest {
 
     @Test
     void recipesThatAreNotHereAreSaidNotToBe() {
-        Cli cli = Cli.run("validate", "qat", "--recipe", "lora_finetune_single_device");
-        assertThat(cli.err()).contains("'lora_finetune_single_device' is not in this version. It has full, qat,");
+        Cli cli = Cli.run("validate", "qat", "--recipe", "lora_dpo_single_device");
+        assertThat(cli.err()).contains("'lora_dpo_single_device' is not in this version. It has full, qat,");
         assertThat(Cli.run("validate", "qat", "--recipe", "qaat").err()).contains("Did you mean 'qat'?");
     }
 }

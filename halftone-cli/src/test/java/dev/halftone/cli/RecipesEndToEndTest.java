@@ -147,8 +147,34 @@ class RecipesEndToEndTest {
         assertThat(json.at("/config/max_seq_len").asInt()).isEqualTo(64);
     }
 
+    /// An artifact, certified once more, and the float model quantized in memory are the same model.
     @Test
     @Order(5)
+    void staticActivationsAreCalibratedOnAText() {
+        String quantizer =
+                "quantizer={_component_: ModelOptQuantizer, config: %s, calibration: %s, calibration_text: %s}";
+        for (String[] keys : new String[][] {{"int8_default_cfg", "mse"}, {"fp8_default_cfg", "percentile"}}) {
+            String q = quantizer.formatted(keys[0], keys[1], text);
+            String artifact = at(keys[0]);
+            Cli cli = run("quantize", "checkpoint_dir=" + model, "output_dir=" + artifact, "dtype=fp32", q);
+            assertThat(cli.err()).contains("Calibrated the inputs of 7 layers on ", "(" + keys[1]);
+            assertThat(Cli.run("inspect", artifact).out()).contains("q_proj.input_scale");
+            assertThat(Cli.run("certify", artifact, "--against", model).status())
+                    .isZero();
+            String[] eval = {"data_files=" + text, "dtype=fp32", "max_seq_len=64"};
+            String ofArtifact = run("eval", eval[0], eval[1], eval[2], "checkpoint_dir=" + artifact)
+                    .out();
+            assertThat(run("eval", eval[0], eval[1], eval[2], "checkpoint_dir=" + model, q)
+                            .out())
+                    .isEqualTo(ofArtifact);
+            assertThat(run("eval", eval[0], eval[1], eval[2], "checkpoint_dir=" + model)
+                            .out())
+                    .isNotEqualTo(ofArtifact);
+        }
+    }
+
+    @Test
+    @Order(6)
     void generateStreamsTheSameTextThatJsonHolds() {
         String[] overrides = {
             "checkpoint_dir=" + model,
@@ -168,7 +194,7 @@ class RecipesEndToEndTest {
     }
 
     @Test
-    @Order(6)
+    @Order(7)
     void aConversationNeedsAChatTemplate() {
         Cli cli = Cli.run("run", "generate", "--config", "generate", "checkpoint_dir=" + model);
         assertThat(cli.status()).isEqualTo(2);
@@ -176,7 +202,7 @@ class RecipesEndToEndTest {
     }
 
     @Test
-    @Order(7)
+    @Order(8)
     @EnabledOnOs({OS.LINUX, OS.MAC})
     void anInterruptedRunSavesACheckpointAndSaysHowToGoOn() throws IOException, InterruptedException {
         List<String> line = new ArrayList<>(List.of(

@@ -17,7 +17,7 @@ class RunCommandTest {
             quoteCharacter = '"',
             value = {
                 "run qatt --config qat|there is no recipe 'qatt'. Did you mean 'qat'?",
-                "run lora_finetune_distributed --config qat|the recipe 'lora_finetune_distributed' is not in this version.",
+                "run lora_dpo_distributed --config qat|the recipe 'lora_dpo_distributed' is not in this version.",
                 "run qat|Missing required option: '--config=CONFIG'. See `halftone run --help`.",
                 "run qat --config nowhere|there is no configuration file or shipped configuration 'nowhere'.",
                 "run qat --config qat batch_sice=2|override 'batch_sice=2': batch_sice: there is no such key. Did you mean 'batch_size'?",

@@ -14,8 +14,7 @@ import org.jspecify.annotations.Nullable;
 /// @param dtype type of the values, in which the amax is found
 /// @param granularity which neighbours share a scale
 /// @param lowest the least that an amax counts as; 0 for no such bound
-/// @param highest the most that an amax counts as; infinity for no such bound. If both bounds are one number,
-///     it is the amax of every block: a range that was calibrated beforehand
+/// @param highest the most that an amax counts as; infinity for no such bound
 /// @param scaleGradient whether gradients flow through the scale too, as in torchao: into the largest
 ///     magnitude
 /// @param float8Gradient whether the gradient of a code is itself rounded to the element, as in torchao,
@@ -107,11 +106,6 @@ public record AmaxGrid(
     /// The same numbers for values of another type.
     public AmaxGrid with(DType values) {
         return new AmaxGrid(formula, element, values, granularity, lowest, highest, scaleGradient, float8Gradient);
-    }
-
-    /// Whether the amax of every block is known beforehand.
-    public boolean calibrated() {
-        return lowest == highest;
     }
 
     /// Type of the arithmetic between the scale and the codes.

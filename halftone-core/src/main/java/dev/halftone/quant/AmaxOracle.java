@@ -143,7 +143,7 @@ public record AmaxOracle(AmaxGrid grid) implements Oracle {
     ///
     /// @param largest its largest magnitude; NaN where it holds one
     public static Block choose(float largest, AmaxGrid grid) {
-        float a = grid.calibrated() ? grid.lowest() : Math.min(Math.max(largest, grid.lowest()), grid.highest());
+        float a = Math.min(Math.max(largest, grid.lowest()), grid.highest());
         DType d = grid.dtype();
         return switch (grid.formula()) {
             case FLOAT8, FLOAT8_TORCHAO, FLOAT8_COMPRESSED -> {
@@ -159,11 +159,11 @@ public record AmaxOracle(AmaxGrid grid) implements Oracle {
         };
     }
 
-    /// The factors of a block whose scale is stored; those that values are mapped by may be missing.
+    /// The factors of a block whose scale is stored. Its amax is known only where that is the scale, of MODELOPT.
     static Block stored(float scale, AmaxGrid grid) {
         return grid.formula() == AmaxGrid.Formula.MODELOPT
                 ? modelOpt(scale, grid.element())
-                : new Block(Float.NaN, scale, Float.NaN, scale);
+                : new Block(Float.NaN, scale, grid.multiplies() ? round(1 / scale, grid.dtype()) : scale, scale);
     }
 
     private static Block modelOpt(float a, Element element) {
@@ -311,7 +311,7 @@ public record AmaxOracle(AmaxGrid grid) implements Oracle {
     }
 
     /// The element's number that a value is mapped to.
-    private static float number(float x, Block block, AmaxGrid grid) {
+    static float number(float x, Block block, AmaxGrid grid) {
         return grid.element().round(scaled(x, block, grid));
     }
 

@@ -54,8 +54,7 @@ public record CompressedIntOracle(CompressedIntGrid grid) implements Oracle {
             scales[b] = block.scale();
             zeroPoints[b] = block.zeroPoint();
             for (int i = b * group; i < (b + 1) * group; i++) {
-                float code = code(x[i], block, grid);
-                codes[i] = (byte) (Float.isNaN(code) ? block.zeroPoint() : code);
+                codes[i] = stored(x[i], block, grid);
             }
         }
         return new Codes(codes, scales, grid.symmetric() ? null : zeroPoints, 1);
@@ -139,6 +138,12 @@ public record CompressedIntOracle(CompressedIntGrid grid) implements Oracle {
             case CLOSED -> t >= grid.qmin() && t <= grid.qmax();
             case OPEN -> t > grid.qmin() && t < grid.qmax();
         };
+    }
+
+    /// The code that is stored for a value.
+    static byte stored(float x, Block block, CompressedIntGrid grid) {
+        float code = code(x, block, grid);
+        return (byte) (Float.isNaN(code) ? block.zeroPoint() : code);
     }
 
     /// NaN for NaN, never -0.

@@ -9,7 +9,16 @@ import org.jspecify.annotations.Nullable;
 /// A grid is data. [#oracle()] is its arithmetic, in plain Java; kernels compute the same bits faster. A closed
 /// family: the compiler names every place that a new grid has to fill.
 public sealed interface Grid
-        permits IntxGrid, Int4Grid, CompressedIntGrid, GgufGrid, MxGrid, Nvfp4Grid, AmaxGrid, ChainedGrid {
+        permits IntxGrid,
+                LearnedGrid,
+                Int4Grid,
+                CompressedIntGrid,
+                GgufGrid,
+                MxGrid,
+                Nvfp4Grid,
+                AmaxGrid,
+                ChainedGrid,
+                StaticGrid {
     /// Type of the values.
     DType dtype();
 

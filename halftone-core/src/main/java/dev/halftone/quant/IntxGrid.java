@@ -24,7 +24,8 @@ public record IntxGrid(
     public static IntxGrid weights(IntxScheme scheme, DType dtype) {
         DType scaleDtype = switch (scheme.numerics()) {
             case TORCHAO -> dtype;
-            case TORCHAO_LEGACY -> DType.F32;
+            // A scale that is trained needs more than the eight bits of a bfloat16.
+            case TORCHAO_LEGACY, TORCHAO_RANGE_LEARNING, LSQ -> DType.F32;
             default -> throw new IllegalArgumentException("no intN of " + scheme.numerics());
         };
         return new IntxGrid(
@@ -42,6 +43,8 @@ public record IntxGrid(
         Granularity token = new Granularity.PerAxis();
         return switch (numerics) {
             case TORCHAO -> new IntxGrid(-128, 127, false, dtype, dtype, (float) dtype.smallestNormal(), token);
+            case TORCHAO_RANGE_LEARNING, LSQ ->
+                new IntxGrid(-128, 127, false, dtype, DType.F32, (float) dtype.smallestNormal(), token);
             case TORCHAO_LEGACY -> new IntxGrid(-128, 127, false, dtype, DType.F32, 0x1p-23f, token);
             default -> throw new IllegalArgumentException("no int8 activations of " + numerics);
         };

@@ -142,6 +142,11 @@ public record IntxOracle(IntxGrid grid) implements Oracle {
         return round(round(round(code - zeroPoint, grid.dtype()) * scale, grid.scaleDtype()), grid.dtype());
     }
 
+    /// A value's code, less the zero point.
+    public static float offset(float x, Block block, IntxGrid grid) {
+        return round(clamp(unclamped(x, block, grid), grid) - block.zeroPoint(), grid.dtype());
+    }
+
     /// What remains of one value after quantization.
     public static float fakeQuantize(float x, Block block, IntxGrid grid) {
         return dequantize(clamp(unclamped(x, block, grid), grid), block.scale(), block.zeroPoint(), grid);

@@ -4,7 +4,8 @@ import dev.halftone.DType;
 import dev.halftone.InputException;
 import org.jspecify.annotations.Nullable;
 
-/// Symmetric intN weights, with or without int8 dynamic activations.
+/// Symmetric intN weights, with or without int8 dynamic activations. Scales are chosen from the weights, or trained
+/// beside them ([Numerics#learnsScales]).
 ///
 /// - `8da4w`: int8 asymmetric activations, one scale and zero point a token, and int4 weights.
 /// - weight-only: float activations.
@@ -19,9 +20,10 @@ public record IntxScheme(int weightBits, Granularity granularity, boolean int8Ac
         if (weightBits < 1 || weightBits > 8) {
             throw new InputException("weight_dtype: int%d is not supported. Use int2 to int8.".formatted(weightBits));
         }
-        if (numerics != Numerics.TORCHAO && numerics != Numerics.TORCHAO_LEGACY) {
-            throw new InputException("numerics: intN has none of %s. Use %s or %s."
-                    .formatted(numerics.label(), Numerics.TORCHAO.label(), Numerics.TORCHAO_LEGACY.label()));
+        if (numerics != Numerics.TORCHAO && numerics != Numerics.TORCHAO_LEGACY && !numerics.learnsScales()) {
+            throw new InputException(
+                    "numerics: intN has none of %s. Use torchao, torchao-legacy, torchao-range-learning or lsq."
+                            .formatted(numerics.label()));
         }
         if (granularity instanceof Granularity.PerTensor) {
             throw new InputException("groupsize: intN has no scale for a whole tensor. Use a number or `channel`.");
@@ -40,7 +42,8 @@ public record IntxScheme(int weightBits, Granularity granularity, boolean int8Ac
 
     @Override
     public Grid weights(DType dtype) {
-        return IntxGrid.weights(this, dtype);
+        IntxGrid grid = IntxGrid.weights(this, dtype);
+        return numerics.learnsScales() ? new LearnedGrid(grid, numerics == Numerics.LSQ) : grid;
     }
 
     @Override

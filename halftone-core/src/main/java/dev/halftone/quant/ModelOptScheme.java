@@ -7,15 +7,15 @@ import org.jspecify.annotations.Nullable;
 /// A configuration of ModelOpt's `mtq.quantize`, by its name there.
 ///
 /// ModelOpt calibrates the amax of weights once and keeps it while they are trained. Here it is that of the
-/// weights as they are: what it would calibrate after training.
+/// weights as they are: what it would calibrate after training. The amax of inputs is calibrated once, as there.
 public record ModelOptScheme(Config config) implements QuantScheme {
     /// ModelOpt's configurations of int8, float8 and int4.
     public enum Config {
-        /// int8 weights, one scale an output channel, and int8 activations, one scale a tensor.
+        /// int8 weights, one scale an output channel, and int8 activations, one calibrated scale a tensor.
         INT8_DEFAULT_CFG,
         /// int8 weights, one scale an output channel.
         INT8_WEIGHT_ONLY_CFG,
-        /// float8 (e4m3) weights and activations, one scale a tensor.
+        /// float8 (e4m3) weights and activations, one scale a tensor, of activations calibrated.
         FP8_DEFAULT_CFG,
         /// float8 (e4m3) weights, one scale an output channel, and activations, one scale a token.
         FP8_PER_CHANNEL_PER_TOKEN_CFG,
@@ -49,9 +49,8 @@ public record ModelOptScheme(Config config) implements QuantScheme {
         };
     }
 
-    /// Whether ModelOpt calibrates the amax of inputs beforehand. Here it is chosen for each input: the same
-    /// where it was calibrated on that input. [AmaxGrid#bounded] holds it to a number.
-    public boolean calibrated() {
+    @Override
+    public boolean staticActivations() {
         return config == Config.INT8_DEFAULT_CFG || config == Config.FP8_DEFAULT_CFG;
     }
 

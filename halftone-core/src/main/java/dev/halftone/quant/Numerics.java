@@ -18,6 +18,12 @@ public enum Numerics {
     /// gradients are rounded to float8, and int4 weights beside float8 activations are trained otherwise than
     /// they are stored.
     TORCHAO_VERBATIM("torchao-verbatim"),
+    /// torchao 0.18's `range_learning`: scales are trained beside the weights, as float32 numbers that start where
+    /// TORCHAO would choose them.
+    TORCHAO_RANGE_LEARNING("torchao-range-learning"),
+    /// Learned step size quantization (Esser et al., 2020): scales are trained, with gradients that are scaled down by
+    /// how many weights share them.
+    LSQ("lsq"),
     /// llama.cpp's reference quantization of GGUF blocks, as gguf-py 0.19 computes it.
     GGML("ggml"),
     /// The OCP Microscaling Formats specification v1.0, where no library has the format.
@@ -41,6 +47,11 @@ public enum Numerics {
 
     Numerics(String label) {
         this.label = label;
+    }
+
+    /// Whether scales are trained beside the weights instead of chosen from them.
+    public boolean learnsScales() {
+        return this == TORCHAO_RANGE_LEARNING || this == LSQ;
     }
 
     /// The name in configurations, reports and artifacts.

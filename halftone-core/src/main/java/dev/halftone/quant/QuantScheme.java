@@ -15,7 +15,8 @@ public sealed interface QuantScheme
                 Nvfp4Scheme,
                 Float8Scheme,
                 Float8Int4Scheme,
-                ModelOptScheme {
+                ModelOptScheme,
+                StaticActivationScheme {
     /// Short name for tables and logs, such as `8da4w-g32`. One name never means two grids.
     String label();
 
@@ -28,6 +29,12 @@ public sealed interface QuantScheme
     /// What inputs of this dtype are mapped to; null where they stay in float.
     @Nullable
     Grid activations(DType dtype);
+
+    /// Whether the scale of inputs is found beforehand, by calibration, so that they are mapped to a [StaticGrid] with
+    /// the numbers of [#activations].
+    default boolean staticActivations() {
+        return false;
+    }
 
     /// Why it cannot be trained, only quantized to; null where it can.
     default @Nullable String untrainable() {

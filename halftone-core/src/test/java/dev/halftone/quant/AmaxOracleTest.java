@@ -125,8 +125,8 @@ class AmaxOracleTest {
 
     @Test
     void aCalibratedRangeHoldsWhateverABlockHolds() {
-        AmaxGrid grid = AmaxGrid.modelOpt(Element.Integers.of(8).narrow(), DType.F32, TENSOR)
-                .bounded(1.27f, 1.27f);
+        AmaxGrid numbers = AmaxGrid.modelOpt(Element.Integers.of(8).narrow(), DType.F32, TENSOR);
+        StaticGrid grid = new StaticGrid(numbers, new InputScale(1.27f, 0));
         float[] x = {0.0149f, -5, 1.27f, Float.NaN};
         assertThat(grid.oracle().quantize(x, 4).codes()).containsExactly(1, -127, 127, 0);
         float[] up = {1, 1, 1, 1};

@@ -12,6 +12,7 @@ import dev.halftone.nn.ParameterSource;
 import dev.halftone.nn.Weight;
 import dev.halftone.qat.QuantizedWeight;
 import dev.halftone.quant.Grid;
+import dev.halftone.quant.InputScale;
 import dev.halftone.quant.Int32Packing;
 import dev.halftone.quant.QuantScheme;
 import dev.halftone.torch.Device;
@@ -20,6 +21,7 @@ import dev.halftone.torch.Scope;
 import dev.halftone.torch.Torch;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.bytedeco.pytorch.Tensor;
@@ -85,6 +87,23 @@ final class ArtifactSource implements ParameterSource {
                                     ? Ops.to(read(name + QuantizedFolders.TENSOR_SCALE, DType.F32, 1), device)
                                     : null));
         }
+    }
+
+    /// The scales of static activations, by layer.
+    Map<String, InputScale> inputScales() {
+        Map<String, InputScale> scales = new HashMap<>();
+        schemes.forEach((layer, scheme) -> {
+            String name = layer + InputScales.SCALE;
+            if (scheme.staticActivations() && folder.has(name)) {
+                try (Scope _ = Scope.open()) {
+                    float scale = Torch.floats(read(name, DType.F32, 1))[0];
+                    String zeroPoint = layer + InputScales.ZERO_POINT;
+                    long zero = folder.has(zeroPoint) ? Torch.longs(read(zeroPoint, DType.I8, 1))[0] : 0;
+                    scales.put(layer, new InputScale(scale, Math.toIntExact(zero)));
+                }
+            }
+        });
+        return scales;
     }
 
     private Tensor zeroPoint(String weight, DType dtype, long[] shape, Grid grid) {

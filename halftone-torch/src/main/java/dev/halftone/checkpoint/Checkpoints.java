@@ -91,7 +91,8 @@ public final class Checkpoints {
         try (TensorFiles.Source source = new TensorFiles.Source()) {
             Map<String, Parameter> parameters = model.namedParameters();
             List<Entry> entries = parameters.entrySet().stream()
-                    .map(e -> source.entry(e.getKey(), e.getValue().master(), dtypes.apply(e.getKey())))
+                    .map(e -> source.entry(
+                            e.getKey(), dtypes.apply(e.getKey()), e.getValue().shape(), e.getValue()::adapted))
                     .toList();
             HfWriter.write(dir, config, entries, maxShardBytes, original, replace);
         }

@@ -5,6 +5,7 @@ import dev.halftone.quant.CompressedIntScheme;
 import dev.halftone.quant.Granularity;
 import dev.halftone.quant.IntxScheme;
 import dev.halftone.quant.QuantScheme;
+import dev.halftone.quant.StaticActivationScheme;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -30,10 +31,9 @@ final class CompressedTensors {
                     ObjectNode weights = weights(s.weightBits(), s.granularity(), true);
                     add(groups, targets, weights, s.int8Activations() ? int8Tokens(false) : null);
                 }
-                case CompressedIntScheme s -> {
-                    ObjectNode weights = weights(s.weightBits(), s.granularity(), s.symmetric());
-                    add(groups, targets, weights, s.int8Activations() ? int8Tokens(true) : null);
-                }
+                case CompressedIntScheme s ->
+                    add(groups, targets, weights(s), s.int8Activations() ? int8Tokens(true) : null);
+                case StaticActivationScheme(CompressedIntScheme s) -> add(groups, targets, weights(s), int8Tensor());
                 default -> {}
             }
         });
@@ -69,6 +69,15 @@ final class CompressedTensors {
             case Granularity.PerAxis() -> weights.put("strategy", "channel").putNull("group_size");
             case Granularity.PerTensor() -> weights.put("strategy", "tensor").putNull("group_size");
         };
+    }
+
+    private static ObjectNode weights(CompressedIntScheme scheme) {
+        return weights(scheme.weightBits(), scheme.granularity(), scheme.symmetric());
+    }
+
+    /// With an `input_scale` for each layer.
+    private static ObjectNode int8Tensor() {
+        return int8Tokens(true).put("strategy", "tensor").put("dynamic", false);
     }
 
     private static ObjectNode int8Tokens(boolean symmetric) {

@@ -12,9 +12,11 @@ import dev.halftone.model.Models;
 import dev.halftone.nn.Linear;
 import dev.halftone.nn.Parameter;
 import dev.halftone.nn.WeightedLayer;
+import dev.halftone.qat.InputCalibration;
 import dev.halftone.qat.Qat;
 import dev.halftone.qat.QuantizedWeight;
 import dev.halftone.quant.Grid;
+import dev.halftone.quant.InputScale;
 import dev.halftone.quant.Int32Packing;
 import dev.halftone.quant.QuantScheme;
 import dev.halftone.torch.Device;
@@ -26,6 +28,7 @@ import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
@@ -43,6 +46,8 @@ import tools.jackson.databind.node.ObjectNode;
 /// weight_scale         [N, G]            in the dtype that training used
 /// weight_zero_point    [N, G]            where the grid has one; int32 [words, G] where it is a code: packed along N
 /// weight_global_scale  float32 [1]       where the grid has one
+/// input_scale          float32 [1]       where activations are static; of ModelOpt's numbers the amax
+/// input_zero_point     int8 [1]          where those are asymmetric
 /// ```
 ///
 /// Everything else is stored as the model has it. `config.json` gets `quantization_config` for other tools, and
@@ -106,7 +111,7 @@ public final class QuantizedFolders {
         Map<String, Parameter> parameters = model.namedParameters();
         List<Entry> entries = new ArrayList<>();
         try (TensorFiles.Source source = new TensorFiles.Source()) {
-            parameters.forEach((name, p) -> entries.add(source.entry(name, p.master(), p.dtype())));
+            parameters.forEach((name, p) -> entries.add(source.entry(name, p.dtype(), p.shape(), p::adapted)));
             // A table that is tied stands in the file once, under the embedding's name.
             Set<QuantizedWeight> written = Collections.newSetFromMap(new IdentityHashMap<>());
             quantized.forEach((name, w) -> {
@@ -114,6 +119,8 @@ public final class QuantizedFolders {
                     entries.addAll(entries(name + ".weight", w, source));
                 }
             });
+            InputScales.tensors(InputCalibration.scales(model), name -> zeroPoints(quantized.get(name)))
+                    .forEach((name, t) -> part(name, t, source, entries));
             ObjectNode config = config(Json.readObject(original.resolve("config.json")), model, quantized);
             HfWriter.write(dir, config, entries, maxShardBytes, original, false);
         }
@@ -144,6 +151,11 @@ public final class QuantizedFolders {
         zeroPoint(name + ZERO_POINT, w, source, entries);
         part(name + TENSOR_SCALE, q.tensorScale(), source, entries);
         return entries;
+    }
+
+    private static boolean zeroPoints(@Nullable QuantizedWeight w) {
+        Grid inputs = Objects.requireNonNull(w).scheme().activations(DType.F32);
+        return inputs != null && inputs.zeroPointDtype() != null;
     }
 
     private static void zeroPoint(String name, QuantizedWeight w, TensorFiles.Source source, List<Entry> entries) {
@@ -211,9 +223,11 @@ public final class QuantizedFolders {
         ObjectNode config = ((ObjectNode) folder.config()).deepCopy();
         config.remove(CONFIG_KEY);
         CausalLm model = Models.build(config, source);
+        Map<String, InputScale> inputScales = source.inputScales();
         source.requireAllTaken();
         model.setComputeDtype(computeDtype);
         Qat.quantizeActivations(model);
+        InputCalibration.restore(model, inputScales);
         return model;
     }
 }

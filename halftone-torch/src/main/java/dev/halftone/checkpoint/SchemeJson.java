@@ -18,6 +18,7 @@ import dev.halftone.quant.MxScheme;
 import dev.halftone.quant.Numerics;
 import dev.halftone.quant.Nvfp4Scheme;
 import dev.halftone.quant.QuantScheme;
+import dev.halftone.quant.StaticActivationScheme;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
@@ -42,7 +43,8 @@ import tools.jackson.databind.node.ObjectNode;
 /// `{"type": "float8", "per_tensor": false, "activation_lowest": 0.01, "activation_highest": null,
 /// "scale_gradient": false, "numerics": "torchao"}`, with null for no bound;
 /// `{"type": "float8_int4", "group_size": 128, "numerics": "torchao"}`;
-/// `{"type": "modelopt", "config": "INT8_DEFAULT_CFG"}`.
+/// `{"type": "modelopt", "config": "INT8_DEFAULT_CFG"}`;
+/// `{"type": "static", "dynamic": {"type": "int8", "asymmetric_activations": false}}`.
 final class SchemeJson {
     private static final String INTX = "intx";
     private static final String INT4 = "int4";
@@ -54,6 +56,8 @@ final class SchemeJson {
     private static final String FLOAT8 = "float8";
     private static final String FLOAT8_INT4 = "float8_int4";
     private static final String MODELOPT = "modelopt";
+    private static final String STATIC = "static";
+    private static final String DYNAMIC = "dynamic";
 
     private SchemeJson() {}
 
@@ -124,6 +128,8 @@ final class SchemeJson {
                         .put("numerics", s.numerics().label());
             case ModelOptScheme s ->
                 Json.object().put("type", MODELOPT).put("config", s.config().name());
+            case StaticActivationScheme(QuantScheme dynamic) ->
+                Json.object().put("type", STATIC).set(DYNAMIC, write(dynamic));
         };
     }
 
@@ -166,6 +172,7 @@ final class SchemeJson {
             case MODELOPT ->
                 new ModelOptScheme(
                         named(ModelOptScheme.Config.values(), Enum::name, json.path("config"), "configuration", where));
+            case STATIC -> new StaticActivationScheme(read(json.path(DYNAMIC), where));
             default -> throw unknown(json, where);
         };
     }

@@ -19,7 +19,8 @@ import tools.jackson.databind.JsonNode;
 /// The states that a run can go on from: `checkpoints/step_N/`, each complete or absent.
 ///
 /// ```text
-/// step_N/model.safetensors      the trained values (masters) of every parameter, in the dtype they are trained in
+/// step_N/model.safetensors      the trained values (masters) of every parameter, in the dtype they are trained in,
+///                               and the scales of static activations, NaN before they are calibrated
 /// step_N/optimizer.safetensors  the optimizer's moments
 /// step_N/state.json             what the run was: configuration and data
 /// ```

@@ -144,11 +144,16 @@ final class GoldenCase {
         String base = role.replaceFirst("(_wide)?(_closed)?$", "");
         String text = json.path("tolerance").path("default").asString("bit-exact");
         for (Map.Entry<String, JsonNode> entry : json.path("tolerance").properties()) {
-            if (Arrays.asList(entry.getKey().split(",")).contains(base)) {
+            if (Arrays.stream(entry.getKey().split(",")).anyMatch(key -> matches(key, base))) {
                 text = entry.getValue().asString("");
             }
         }
         return Tolerance.parse(text);
+    }
+
+    /// @param key a role, or how several roles begin and a `*`
+    private static boolean matches(String key, String role) {
+        return key.endsWith("*") ? role.startsWith(key.substring(0, key.length() - 1)) : key.equals(role);
     }
 
     InputException malformed(String what) {

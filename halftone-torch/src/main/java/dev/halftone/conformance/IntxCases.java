@@ -119,7 +119,7 @@ final class IntxCases implements CaseFamily {
             String suffix,
             Map<String, Computed> roles) {
         Tensor leaf = x.detach().requires_grad_(true);
-        Tensor y = new ActivationFakeQuantizer(activations(numerics), rule, kernels).forward(leaf);
+        Tensor y = new ActivationFakeQuantizer(activations(numerics), rule, kernels, null).forward(leaf);
         Ops.backward(y, upstream);
         roles.put("x_fq", Computed.exact(y));
         roles.put("grad_x" + suffix, Computed.exact(leaf.grad().detach()));

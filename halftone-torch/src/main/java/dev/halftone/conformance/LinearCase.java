@@ -6,10 +6,12 @@ import dev.halftone.nn.ActivationTransform;
 import dev.halftone.nn.Linear;
 import dev.halftone.nn.Module;
 import dev.halftone.nn.Parameter;
+import dev.halftone.qat.InputCalibration;
 import dev.halftone.qat.Qat;
 import dev.halftone.qat.QuantizationPlan;
 import dev.halftone.qat.QuantizationPlan.Rule;
 import dev.halftone.qat.QuantizedWeight;
+import dev.halftone.quant.Calibration;
 import dev.halftone.quant.GradientRule;
 import dev.halftone.quant.QuantScheme;
 import dev.halftone.torch.Ops;
@@ -72,6 +74,7 @@ final class LinearCase {
     private OneLayer step(GradientRule rule, String suffix) {
         OneLayer model = new OneLayer(trainable(w_NK), b_N == null ? null : trainable(b_N));
         Qat.prepare(model, plan(rule));
+        InputCalibration.run(model, Calibration.MINMAX, () -> model.proj.forward(x_TK));
         Tensor leaf_TK = Ops.copy(x_TK).requires_grad_(true);
         Tensor y_TN = model.proj.forward(leaf_TK);
         ActivationTransform input = model.proj.inputTransform();

@@ -6,8 +6,10 @@ import dev.halftone.quant.AmaxGrid;
 import dev.halftone.quant.Element;
 import dev.halftone.quant.GradientRule;
 import dev.halftone.quant.Granularity;
+import dev.halftone.quant.InputScale;
 import dev.halftone.quant.MiniFloat;
 import dev.halftone.quant.ModelOptScheme;
+import dev.halftone.quant.StaticGrid;
 import dev.halftone.torch.Ops;
 import dev.halftone.torch.Torch;
 import java.util.ArrayList;
@@ -88,8 +90,8 @@ final class ModelOptCases implements CaseFamily {
         List<Tensor> gradients = new ArrayList<>();
         for (int i = 0; i < amax.length; i++) {
             Tensor x_RK = x.narrow(0, i * rows, rows);
-            float range = amax[i] / 2;
-            GridKernel kernel = Kernels.of(kernels, grid.bounded(range, range), x_RK);
+            StaticGrid calibrated = new StaticGrid(grid, InputScale.of(grid, -amax[i] / 2, amax[i] / 2));
+            GridKernel kernel = Kernels.of(kernels, calibrated, x_RK);
             values.add(kernel.fakeQuantized(x_RK));
             gradients.add(kernel.gradient(x_RK, upstream.narrow(0, i * rows, rows), GradientRule.CLOSED));
         }

@@ -55,10 +55,12 @@ public final class QuantCases {
                 index,
                 List.of(
                         new IntxCases(kernels, rule),
+                        new LearnedCases(kernels, rule),
                         new Int4Cases(kernels, rule),
                         new Int4LayoutCases(kernels),
                         new Int8Cases(kernels, rule),
                         new CompressedIntCases(kernels),
+                        new StaticCases(kernels),
                         new GgufCases(kernels),
                         new FloatBlockCases(kernels),
                         new Float8Cases(kernels, rule),

@@ -20,6 +20,8 @@ record Tolerance(double ofTerms, int ulps, boolean ulpsOfTerms) {
     private static final Pattern ULPS_OF_LARGEST = Pattern.compile("\\b([0-9]) ulp of max\\b");
     private static final Pattern OF_ROW =
             Pattern.compile("\\brel ([0-9.]+e-?[0-9]+) of the row's max.*\\b([0-9]) ulp\\b");
+    private static final Pattern RELATIVE =
+            Pattern.compile("\\brel ([0-9.]+e-?[0-9]+) (?:of max\\|grad\\||\\(depends on)");
     private static final Pattern ONE_ULP = Pattern.compile("\\b(1|one)( \\w+)? ulp\\b");
 
     /// Reads an entry of a case's `tolerance`; empty if it is of a kind that intN cases don't have.
@@ -39,6 +41,10 @@ record Tolerance(double ofTerms, int ulps, boolean ulpsOfTerms) {
         Matcher ofGroup = OF_GROUP.matcher(text);
         if (ofGroup.find()) {
             return Optional.of(new Tolerance(Double.parseDouble(ofGroup.group(1)), 1, false));
+        }
+        Matcher relative = RELATIVE.matcher(text);
+        if (relative.find()) {
+            return Optional.of(new Tolerance(Double.parseDouble(relative.group(1)), 1, false));
         }
         Matcher ofLargest = ULPS_OF_LARGEST.matcher(text);
         if (ofLargest.find()) {

@@ -27,7 +27,7 @@ import org.jspecify.annotations.Nullable;
 /// What is left at the end of a block, all of float16, and gradients that flow through scales go through the
 /// oracle's scalar functions.
 ///
-/// @param shared of the whole tensor; null where each block has its own
+/// @param shared what the whole tensor is quantized with; null where each block has its own
 record AmaxVectors(AmaxGrid grid, @Nullable Block shared) implements VectorBlocks {
     private static final int MAGNITUDE = 0x7fffffff;
     /// Added and subtracted again, it rounds to integers, half to even, what is smaller than 2^22.

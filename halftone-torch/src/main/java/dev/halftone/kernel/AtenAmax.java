@@ -2,7 +2,6 @@ package dev.halftone.kernel;
 
 import static dev.halftone.kernel.AtenOps.number;
 import static dev.halftone.kernel.AtenOps.passes;
-import static dev.halftone.kernel.AtenOps.sum;
 import static dev.halftone.kernel.AtenOps.withoutNaN;
 
 import dev.halftone.DType;
@@ -17,12 +16,15 @@ import dev.halftone.torch.Scope;
 import dev.halftone.torch.Torch;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 
 /// The formulas of [AmaxOracle] as aten operators: for any device.
 ///
 /// Tensors are seen as `[B, G]`, a block a row; B1 is one value a block. All arithmetic runs in float32 and
 /// is rounded where the formulas say so.
-record AtenAmax(AmaxGrid grid) implements GridKernel {
+///
+/// @param given what every block is quantized with; null where each chooses for itself
+record AtenAmax(AmaxGrid grid, AmaxOracle.@Nullable Block given) implements GridKernel {
     private static final float MODELOPT_TINY = 0x1p-24f;
 
     /// What blocks are quantized with, float32 `[B, 1]` each: see [AmaxOracle.Block].
@@ -34,7 +36,7 @@ record AtenAmax(AmaxGrid grid) implements GridKernel {
         try (Scope scope = Scope.open();
                 NoGrad _ = NoGrad.open()) {
             Tensor x_BG = blocks(x);
-            Blocks blocks = choose(largest(x_BG));
+            Blocks blocks = chosen(x_BG);
             Tensor codes = codes(nearest(scaled(x_BG, blocks))).view(Torch.shape(x));
             Tensor scale = Ops.to(blocks.stored, grid.scaleDtype()).reshape(scaleShape);
             return new Quantized(scope.keep(codes), scope.keep(scale), null, null);
@@ -60,7 +62,7 @@ record AtenAmax(AmaxGrid grid) implements GridKernel {
         try (Scope _ = Scope.open();
                 NoGrad _ = NoGrad.open()) {
             Tensor x_BG = blocks(x);
-            Blocks blocks = choose(largest(x_BG));
+            Blocks blocks = chosen(x_BG);
             Tensor y_BG = value(nearest(scaled(x_BG, blocks)), blocks.out);
             out.copy_(y_BG.view(Torch.shape(x)));
         }
@@ -76,8 +78,7 @@ record AtenAmax(AmaxGrid grid) implements GridKernel {
                 NoGrad _ = NoGrad.open()) {
             Tensor x_BG = blocks(x);
             Tensor g_BG = blocks(upstream);
-            Tensor largest_B1 = largest(x_BG);
-            Blocks blocks = choose(largest_B1);
+            Blocks blocks = chosen(x_BG);
             Tensor t_BG = scaled(x_BG, blocks);
             Tensor stopped_BG = stopped(x_BG, t_BG, blocks, rule);
             Tensor gradient_BG;
@@ -85,8 +86,8 @@ record AtenAmax(AmaxGrid grid) implements GridKernel {
                 Tensor p_BG = Ops.maskedFill(ofCode(g_BG, blocks), stopped_BG, 0);
                 gradient_BG = grid.multiplies() ? p_BG.mul(blocks.in) : p_BG.div(blocks.in);
                 if (grid.scaleGradient()) {
-                    Tensor share_B1 = share(x_BG, g_BG, t_BG, p_BG, largest_B1, blocks, rule);
-                    gradient_BG = rounded(gradient_BG, grid.dtype()).add(shared(share_B1, x_BG, largest_B1));
+                    Tensor share_B1 = share(x_BG, g_BG, t_BG, p_BG, largest(x_BG), blocks, rule);
+                    gradient_BG = rounded(gradient_BG, grid.dtype()).add(shared(share_B1, x_BG, largest(x_BG)));
                 }
             } else {
                 gradient_BG = Ops.maskedFill(g_BG, stopped_BG, 0);
@@ -107,10 +108,18 @@ record AtenAmax(AmaxGrid grid) implements GridKernel {
         return Ops.amax(x_BG.abs(), -1);
     }
 
+    private Blocks chosen(Tensor x_BG) {
+        return given == null
+                ? choose(largest(x_BG))
+                : new Blocks(
+                        number(x_BG, given.amax()),
+                        number(x_BG, given.stored()),
+                        number(x_BG, given.in()),
+                        number(x_BG, given.out()));
+    }
+
     private Blocks choose(Tensor largest_B1) {
-        Tensor a_B1 = grid.calibrated()
-                ? Ops.fill_(Ops.copy(largest_B1), grid.lowest())
-                : Ops.clamp(largest_B1, grid.lowest(), grid.highest());
+        Tensor a_B1 = Ops.clamp(largest_B1, grid.lowest(), grid.highest());
         DType d = grid.dtype();
         return switch (grid.formula()) {
             case FLOAT8, FLOAT8_TORCHAO, FLOAT8_COMPRESSED -> {
@@ -190,18 +199,22 @@ record AtenAmax(AmaxGrid grid) implements GridKernel {
             Tensor x_BG, Tensor g_BG, Tensor t_BG, Tensor p_BG, Tensor largest_B1, Blocks blocks, GradientRule rule) {
         DType c = grid.carry();
         DType d = grid.dtype();
-        Tensor dOut_B1 = rounded(sum(rounded(g_BG.mul(nearest(t_BG)), c)), c);
+        Tensor dOut_B1 = rounded(AtenSums.halving(rounded(g_BG.mul(nearest(t_BG)), c)), c);
         Tensor dIn_B1;
         if (grid.multiplies()) {
             Tensor square_B1 = rounded(blocks.in.mul(blocks.in), c);
-            dIn_B1 = rounded(rounded(sum(rounded(p_BG.mul(x_BG), c)), c).neg().mul(square_B1), c);
+            dIn_B1 = rounded(
+                    rounded(AtenSums.halving(rounded(p_BG.mul(x_BG), c)), c)
+                            .neg()
+                            .mul(square_B1),
+                    c);
         } else {
-            dIn_B1 = rounded(sum(p_BG.neg().mul(x_BG.div(blocks.in).div(blocks.in))), c);
+            dIn_B1 = rounded(AtenSums.halving(p_BG.neg().mul(x_BG.div(blocks.in).div(blocks.in))), c);
         }
         Tensor ds_B1 = rounded(rounded(dOut_B1.add(dIn_B1), c), d);
         Tensor da_B1 = rounded(ds_B1.div(number(ds_B1, AmaxOracle.steps(grid))), d);
         da_B1 = Ops.maskedFill(da_B1, flows(largest_B1, blocks, rule).logical_not(), 0);
-        Tensor n_B1 = rounded(sum(Ops.to(x_BG.abs().eq(largest_B1), DType.F32)), d);
+        Tensor n_B1 = rounded(AtenSums.halving(Ops.to(x_BG.abs().eq(largest_B1), DType.F32)), d);
         return rounded(da_B1.div(n_B1), d);
     }
 

@@ -6,6 +6,7 @@ import static dev.halftone.kernel.AtenOps.withoutNaN;
 
 import dev.halftone.DType;
 import dev.halftone.quant.CompressedIntGrid;
+import dev.halftone.quant.CompressedIntOracle;
 import dev.halftone.quant.GradientRule;
 import dev.halftone.torch.NoGrad;
 import dev.halftone.torch.Ops;
@@ -13,11 +14,14 @@ import dev.halftone.torch.Scope;
 import dev.halftone.torch.Torch;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 
 /// The formulas of [dev.halftone.quant.CompressedIntOracle] as aten operators: for any device.
 ///
 /// Tensors are seen as `[B, G]`, a block a row; B1 is one value a block.
-record AtenCompressedInt(CompressedIntGrid grid) implements GridKernel {
+///
+/// @param given what every block is quantized with; null where each chooses for itself
+record AtenCompressedInt(CompressedIntGrid grid, CompressedIntOracle.@Nullable Block given) implements GridKernel {
     /// What a block is quantized with, `[B, 1]` each, in the dtype of the values; the zero point is a single
     /// zero where the grid is symmetric.
     private record Blocks(Tensor scale, Tensor zeroPoint) {}
@@ -83,6 +87,11 @@ record AtenCompressedInt(CompressedIntGrid grid) implements GridKernel {
     }
 
     private Blocks choose(Tensor x_BG) {
+        if (given != null) {
+            return new Blocks(
+                    number(x_BG, given.scale()).view(1, 1),
+                    number(x_BG, given.zeroPoint()).view(1, 1));
+        }
         Tensor zero = number(x_BG, 0);
         Tensor lo_B1 = Ops.amin(x_BG, -1).minimum(zero);
         Tensor hi_B1 = Ops.amax(x_BG, -1).maximum(zero);

@@ -2,7 +2,6 @@ package dev.halftone.kernel;
 
 import static dev.halftone.kernel.AtenOps.number;
 import static dev.halftone.kernel.AtenOps.passes;
-import static dev.halftone.kernel.AtenOps.sum;
 import static dev.halftone.kernel.AtenOps.withoutNaN;
 
 import dev.halftone.DType;
@@ -103,16 +102,18 @@ record AtenInt4(Int4Grid grid) implements GridKernel {
         Tensor b_BG = a_BG.div(blocks.scale);
         Tensor level_BG = Ops.add(clamp(t_BG), -8);
         Tensor steps_BG = x_BG.sub(blocks.origin).div(blocks.scale).div(blocks.scale);
-        Tensor sum_B1 = sum(g_BG);
-        Tensor ds_B1 = sum(g_BG.mul(level_BG)).sub(sum(a_BG.mul(steps_BG))).add(Ops.mul(sum_B1, 8));
+        Tensor sum_B1 = AtenSums.halving(g_BG);
+        Tensor ds_B1 = AtenSums.halving(g_BG.mul(level_BG))
+                .sub(AtenSums.halving(a_BG.mul(steps_BG)))
+                .add(Ops.mul(sum_B1, 8));
         Tensor range_B1 = blocks.hi.sub(blocks.lo);
         Scalar eps = new Scalar(grid.eps());
         Tensor passes_B1 = rule == GradientRule.CLOSED ? range_B1.ge(eps) : range_B1.gt(eps);
         Tensor dr_B1 = Ops.maskedFill(ds_B1.div(number(ds_B1, STEPS)), passes_B1.logical_not(), 0);
         Tensor isHi_BG = x_BG.eq(blocks.hi);
         Tensor isLo_BG = x_BG.eq(blocks.lo);
-        Tensor dHi_B1 = dr_B1.div(sum(Ops.to(isHi_BG, DType.F32)));
-        Tensor dLo_B1 = sum_B1.sub(sum(b_BG)).sub(dr_B1).div(sum(Ops.to(isLo_BG, DType.F32)));
+        Tensor dHi_B1 = dr_B1.div(AtenSums.halving(Ops.to(isHi_BG, DType.F32)));
+        Tensor dLo_B1 = sum_B1.sub(AtenSums.halving(b_BG)).sub(dr_B1).div(AtenSums.halving(Ops.to(isLo_BG, DType.F32)));
         Tensor d_BG = Ops.where(isHi_BG, b_BG.add(dHi_B1), b_BG);
         return Ops.where(isLo_BG, d_BG.add(dLo_B1), d_BG);
     }

@@ -7,21 +7,25 @@ import static dev.halftone.kernel.AtenOps.withoutNaN;
 import dev.halftone.DType;
 import dev.halftone.quant.GradientRule;
 import dev.halftone.quant.IntxGrid;
+import dev.halftone.quant.IntxOracle;
 import dev.halftone.torch.NoGrad;
 import dev.halftone.torch.Ops;
 import dev.halftone.torch.Scope;
 import dev.halftone.torch.Torch;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 
 /// The formulas of [dev.halftone.quant.IntxOracle] as aten operators: for any device.
 ///
 /// Tensors are seen as `[B, group]`, a block a row; B1 is one value a block. Where a bfloat16 tensor meets a
 /// float32 scale, torch's type promotion makes the product float32, as the formulas want it.
-record AtenIntx(IntxGrid grid) implements IntxKernel {
+///
+/// @param given what every block is quantized with; null where each chooses for itself
+record AtenIntx(IntxGrid grid, IntxOracle.@Nullable Block given) implements IntxKernel {
     /// What a block is quantized with, `[B, 1]` each. The zero point is in the dtype of the values, free of NaN,
     /// and a single zero where the grid is symmetric.
-    private record Blocks(Tensor scale, Tensor inverse, Tensor zeroPoint) {}
+    record Blocks(Tensor scale, Tensor inverse, Tensor zeroPoint) {}
 
     @Override
     public Quantized quantize(Tensor x) {
@@ -30,9 +34,9 @@ record AtenIntx(IntxGrid grid) implements IntxKernel {
         try (Scope scope = Scope.open();
                 NoGrad _ = NoGrad.open()) {
             Tensor x_BG = x.reshape(-1, group);
-            Blocks blocks = choose(x_BG, grid);
+            Blocks blocks = blocks(x_BG);
             Tensor t_BG = unclamped(x_BG, blocks);
-            Tensor codes = Ops.to(withoutNaN(clamp(t_BG, grid)), DType.I8).view(Torch.shape(x));
+            Tensor codes = codes(t_BG, grid).view(Torch.shape(x));
             Tensor scale = blocks.scale.reshape(scaleShape);
             Tensor zeroPoint = grid.symmetric()
                     ? null
@@ -61,7 +65,7 @@ record AtenIntx(IntxGrid grid) implements IntxKernel {
         try (Scope _ = Scope.open();
                 NoGrad _ = NoGrad.open()) {
             Tensor x_BG = x.reshape(-1, group);
-            Blocks blocks = choose(x_BG, grid);
+            Blocks blocks = blocks(x_BG);
             Tensor offset_BG = clamp(unclamped(x_BG, blocks), grid).sub(blocks.zeroPoint);
             out.view(-1, group).copy_(Ops.to(offset_BG, grid.dtype()).mul(blocks.scale));
         }
@@ -76,7 +80,7 @@ record AtenIntx(IntxGrid grid) implements IntxKernel {
         try (Scope scope = Scope.open();
                 NoGrad _ = NoGrad.open()) {
             Tensor x_BG = x.reshape(-1, group);
-            Blocks blocks = choose(x_BG, grid);
+            Blocks blocks = blocks(x_BG);
             Tensor a_BG = Ops.to(upstream.reshape(-1, group).mul(blocks.scale), grid.dtype());
             a_BG = Ops.maskedFill(a_BG, stopped(unclamped(x_BG, blocks), grid, rule), 0);
             return scope.keep(Ops.to(a_BG.mul(blocks.inverse), grid.dtype()).view(Torch.shape(x)));
@@ -90,14 +94,23 @@ record AtenIntx(IntxGrid grid) implements IntxKernel {
         try (Scope scope = Scope.open();
                 NoGrad _ = NoGrad.open()) {
             Tensor x_BG = x.reshape(-1, group);
-            Blocks blocks = choose(x_BG, grid);
+            Blocks blocks = blocks(x_BG);
             Tensor stopped = stopped(unclamped(x_BG, blocks), grid, rule).view(Torch.shape(x));
             return new Stops(scope.keep(blocks.scale.reshape(scaleShape)), scope.keep(stopped));
         }
     }
 
+    private Blocks blocks(Tensor x_BG) {
+        if (given == null) {
+            return choose(x_BG, grid);
+        }
+        Tensor scale = Ops.to(Torch.of(new float[] {given.scale()}, 1, 1), grid.scaleDtype());
+        Tensor there = Ops.toDeviceOf(scale, x_BG);
+        return new Blocks(there, there.reciprocal(), number(x_BG, given.zeroPoint()));
+    }
+
     /// Scale, its reciprocal and zero point of each row.
-    private static Blocks choose(Tensor x_BG, IntxGrid grid) {
+    static Blocks choose(Tensor x_BG, IntxGrid grid) {
         Tensor zero = number(x_BG, 0);
         Tensor lo_B1 = Ops.amin(x_BG, -1).minimum(zero);
         Tensor hi_B1 = Ops.amax(x_BG, -1).maximum(zero);
@@ -112,17 +125,22 @@ record AtenIntx(IntxGrid grid) implements IntxKernel {
         return new Blocks(cast_B1, cast_B1.reciprocal(), zeroPoint);
     }
 
+    /// Clamped, int8.
+    static Tensor codes(Tensor t_BG, IntxGrid grid) {
+        return Ops.to(withoutNaN(clamp(t_BG, grid)), DType.I8);
+    }
+
     /// Codes before they are clamped, in the dtype of the scale.
-    private static Tensor unclamped(Tensor x_BG, Blocks blocks) {
+    static Tensor unclamped(Tensor x_BG, Blocks blocks) {
         return x_BG.mul(blocks.inverse).round().add(blocks.zeroPoint);
     }
 
-    private static Tensor clamp(Tensor t, IntxGrid grid) {
+    static Tensor clamp(Tensor t, IntxGrid grid) {
         return Ops.clamp(t, grid.qmin(), grid.qmax());
     }
 
     /// True where the gradient stops; a NaN stops it.
-    private static Tensor stopped(Tensor t, IntxGrid grid, GradientRule rule) {
+    static Tensor stopped(Tensor t, IntxGrid grid, GradientRule rule) {
         return passes(t, grid.qmin(), grid.qmax(), rule).logical_not();
     }
 }

@@ -36,15 +36,4 @@ final class AtenOps {
             case OPEN -> t.gt(min).logical_and_(t.lt(max));
         };
     }
-
-    /// `[B, 1]` sums of rows, in the order of [dev.halftone.quant.HalvingSum].
-    static Tensor sum(Tensor v_BG) {
-        Tensor sums_BG = Ops.copy(v_BG);
-        for (long n = sums_BG.size(1); n > 1; ) {
-            long half = (n + 1) / 2;
-            sums_BG.narrow(1, 0, n - half).add_(sums_BG.narrow(1, half, n - half));
-            n = half;
-        }
-        return sums_BG.narrow(1, 0, 1);
-    }
 }

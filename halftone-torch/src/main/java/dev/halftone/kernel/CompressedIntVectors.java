@@ -14,10 +14,14 @@ import dev.halftone.quant.CompressedIntOracle.Block;
 import dev.halftone.quant.GradientRule;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
+import org.jspecify.annotations.Nullable;
 
 /// The formulas of [CompressedIntOracle] in vectors. What is left at the end of a block, and all of float16,
 /// goes through the oracle's scalar functions.
-record CompressedIntVectors(CompressedIntGrid grid) implements VectorBlocks {
+///
+/// @param given what every block is quantized with; null where each chooses for itself
+record CompressedIntVectors(
+        CompressedIntGrid grid, @Nullable Block given) implements VectorBlocks {
     /// Added and subtracted again, it rounds to integers, half to even, what is smaller than 2^22. Zeros
     /// become +0.
     private static final float ROUNDER = 0x1.8p23f;
@@ -66,6 +70,9 @@ record CompressedIntVectors(CompressedIntGrid grid) implements VectorBlocks {
     }
 
     private Block choose(float[] x, int from, int to) {
+        if (given != null) {
+            return given;
+        }
         float lo = Math.min(0, Tiles.min(x, from, to));
         float hi = Math.max(0, Tiles.max(x, from, to));
         return CompressedIntOracle.choose(lo, hi, grid);

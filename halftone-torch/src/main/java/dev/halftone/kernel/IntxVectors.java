@@ -13,11 +13,13 @@ import dev.halftone.quant.GradientRule;
 import dev.halftone.quant.IntxGrid;
 import dev.halftone.quant.IntxOracle;
 import dev.halftone.quant.IntxOracle.Block;
+import dev.halftone.quant.LearnedOracle;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorMask;
+import org.jspecify.annotations.Nullable;
 
 /// The formulas of [IntxOracle] in vectors.
 ///
@@ -27,21 +29,27 @@ import jdk.incubator.vector.VectorMask;
 /// On two cores with AVX-512, a bfloat16 weight of 1536x576 in groups of 32 takes 0.6 ms, and its gradient 0.9 ms:
 /// a quarter and a sixth of what [AtenIntx] takes (best of 200 runs by `IntxKernelBench`, which states the
 /// command).
-record IntxVectors(IntxGrid grid) implements VectorBlocks {
+///
+/// @param given what every block is quantized with; null where each chooses for itself
+record IntxVectors(IntxGrid grid, @Nullable Block given) implements VectorBlocks {
     private static final int SIGN = 0x80000000;
     /// Added and subtracted again, it rounds to integers, half to even, what is smaller than 2^22; codes are.
     private static final float ROUNDER = 0x1.8p23f;
 
     @Override
     public void fakeQuantize(float[] x, int from, int to) {
-        fakeQuantize(x, from, to, choose(x, from, to, grid), grid);
+        fakeQuantize(x, from, to, block(x, from, to), grid);
     }
 
     @Override
     public void gradient(float[] x, float[] g, int from, int to, GradientRule rule) {
         if (rule != GradientRule.IDENTITY) {
-            gradient(x, g, from, to, choose(x, from, to, grid), grid, rule);
+            gradient(x, g, from, to, block(x, from, to), grid, rule);
         }
+    }
+
+    private Block block(float[] x, int from, int to) {
+        return given == null ? choose(x, from, to, grid) : given;
     }
 
     /// Where the gradient of a block stops (one byte a value, 0 or 1, from `first` on).
@@ -49,7 +57,7 @@ record IntxVectors(IntxGrid grid) implements VectorBlocks {
     /// @return its scale
     float stops(float[] x, MemorySegment stopped, long first, GradientRule rule) {
         boolean[] passes = new boolean[x.length];
-        Block block = choose(x, 0, x.length, grid);
+        Block block = block(x, 0, x.length);
         passes(x, passes, block, grid, rule);
         for (int i = 0; i < x.length; i++) {
             stopped.set(ValueLayout.JAVA_BYTE, first + i, (byte) (passes[i] ? 0 : 1));
@@ -82,7 +90,7 @@ record IntxVectors(IntxGrid grid) implements VectorBlocks {
     }
 
     /// In place.
-    private static void fakeQuantize(float[] x, int from, int to, Block block, IntxGrid grid) {
+    static void fakeQuantize(float[] x, int from, int to, Block block, IntxGrid grid) {
         int i = from;
         if (vectors(grid)) {
             for (; i <= to - LANES; i += LANES) {
@@ -97,8 +105,7 @@ record IntxVectors(IntxGrid grid) implements VectorBlocks {
     }
 
     /// In place of `g`.
-    private static void gradient(
-            float[] x, float[] g, int from, int to, Block block, IntxGrid grid, GradientRule rule) {
+    static void gradient(float[] x, float[] g, int from, int to, Block block, IntxGrid grid, GradientRule rule) {
         int i = from;
         if (vectors(grid)) {
             for (; i <= to - LANES; i += LANES) {
@@ -110,6 +117,26 @@ record IntxVectors(IntxGrid grid) implements VectorBlocks {
         }
         for (; i < to; i++) {
             g[i] = IntxOracle.gradient(x[i], g[i], block, grid, rule);
+        }
+    }
+
+    /// What a symmetric block's scale gradient adds up from: see [LearnedOracle.Terms].
+    static void terms(float[] x, float[] g, LearnedOracle.Terms terms, Block block, IntxGrid grid, GradientRule rule) {
+        GradientRule stops = rule == GradientRule.IDENTITY ? GradientRule.CLOSED : rule;
+        int i = 0;
+        if (vectors(grid)) {
+            for (; i <= x.length - LANES; i += LANES) {
+                FloatVector values = FloatVector.fromArray(F, x, i);
+                FloatVector upstream = FloatVector.fromArray(F, g, i);
+                FloatVector q = unclamped(values, block, grid).max(grid.qmin()).min(grid.qmax());
+                upstream.mul(q).intoArray(terms.products(), i);
+                FloatVector a = Tiles.round(upstream.mul(block.scale()), grid.dtype());
+                FloatVector kept = FloatVector.zero(F).blend(a, passes(values, block, grid, stops));
+                kept.mul(values).intoArray(terms.reciprocals(), i);
+            }
+        }
+        for (; i < x.length; i++) {
+            terms.set(i, x[i], g[i], block, grid, rule);
         }
     }
 

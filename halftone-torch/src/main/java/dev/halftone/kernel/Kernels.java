@@ -6,11 +6,14 @@ import dev.halftone.quant.ChainedGrid;
 import dev.halftone.quant.CompressedIntGrid;
 import dev.halftone.quant.GgufGrid;
 import dev.halftone.quant.Grid;
+import dev.halftone.quant.InputScale;
 import dev.halftone.quant.Int4Grid;
 import dev.halftone.quant.IntxGrid;
+import dev.halftone.quant.LearnedGrid;
 import dev.halftone.quant.MxGrid;
 import dev.halftone.quant.Nvfp4Grid;
 import dev.halftone.quant.Nvfp4Oracle;
+import dev.halftone.quant.StaticGrid;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
@@ -64,6 +67,7 @@ public enum Kernels {
     private static GridKernel reference(Grid grid) {
         return switch (grid) {
             case IntxGrid g -> new ReferenceIntx(g);
+            case LearnedGrid g -> new ReferenceLearned(g);
             case GgufGrid g -> new ReferenceKernel(g);
             case MxGrid g -> new ReferenceKernel(g);
             case Nvfp4Grid g -> new ReferenceKernel(g);
@@ -71,33 +75,65 @@ public enum Kernels {
             case CompressedIntGrid g -> new ReferenceKernel(g);
             case AmaxGrid g -> new ReferenceKernel(g);
             case ChainedGrid g -> ChainedKernel.of(REFERENCE, g);
+            case StaticGrid g -> new ReferenceKernel(g);
         };
     }
 
     private static GridKernel vector(Grid grid) {
         return switch (grid) {
             case IntxGrid g -> new VectorIntx(g);
+            case LearnedGrid g -> new VectorLearned(g);
             case GgufGrid g -> new VectorKernel(g, _ -> new GgufVectors(g));
             case MxGrid g -> new VectorKernel(g, _ -> new MxVectors(g));
             case Nvfp4Grid g ->
                 new VectorKernel(g, x -> new Nvfp4Vectors(g, Nvfp4Oracle.tensorScale(VectorKernel.amax(x), g)));
             case Int4Grid g -> new VectorKernel(g, _ -> new Int4Vectors(g));
-            case CompressedIntGrid g -> new VectorKernel(g, _ -> new CompressedIntVectors(g));
+            case CompressedIntGrid g -> new VectorKernel(g, _ -> new CompressedIntVectors(g, null));
             case AmaxGrid g -> new VectorAmax(g);
             case ChainedGrid g -> ChainedKernel.of(VECTOR, g);
+            case StaticGrid g -> {
+                VectorBlocks blocks = blocks(g);
+                yield new VectorKernel(g, _ -> blocks);
+            }
+        };
+    }
+
+    private static VectorBlocks blocks(StaticGrid grid) {
+        InputScale s = grid.scale();
+        return switch (grid.numbers()) {
+            case IntxGrid g -> new IntxVectors(g, s.block(g));
+            case CompressedIntGrid g -> new CompressedIntVectors(g, s.block(g));
+            case AmaxGrid g -> new AmaxVectors(g, s.block(g));
+            default -> throw unknown(grid);
         };
     }
 
     private static GridKernel aten(Grid grid) {
         return switch (grid) {
-            case IntxGrid g -> new AtenIntx(g);
+            case IntxGrid g -> new AtenIntx(g, null);
+            case LearnedGrid g -> new AtenLearned(g);
             case GgufGrid g -> new AtenGguf(g);
             case MxGrid g -> new AtenMx(g);
             case Nvfp4Grid g -> new AtenNvfp4(g);
             case Int4Grid g -> new AtenInt4(g);
-            case CompressedIntGrid g -> new AtenCompressedInt(g);
-            case AmaxGrid g -> new AtenAmax(g);
+            case CompressedIntGrid g -> new AtenCompressedInt(g, null);
+            case AmaxGrid g -> new AtenAmax(g, null);
             case ChainedGrid g -> ChainedKernel.of(ATEN, g);
+            case StaticGrid g -> atenStatic(g);
         };
+    }
+
+    private static GridKernel atenStatic(StaticGrid grid) {
+        InputScale s = grid.scale();
+        return switch (grid.numbers()) {
+            case IntxGrid g -> new AtenIntx(g, s.block(g));
+            case CompressedIntGrid g -> new AtenCompressedInt(g, s.block(g));
+            case AmaxGrid g -> new AtenAmax(g, s.block(g));
+            default -> throw unknown(grid);
+        };
+    }
+
+    private static IllegalStateException unknown(StaticGrid grid) {
+        return new IllegalStateException("StaticGrid admits no " + grid.numbers());
     }
 }

@@ -45,7 +45,7 @@ record ReferenceKernel(Grid grid) implements GridKernel {
     }
 
     /// The codes and scales of an oracle as tensors on the device of `x`.
-    private Quantized tensors(Tensor x, Oracle.Codes q, long[] scaleShape) {
+    Quantized tensors(Tensor x, Oracle.Codes q, long[] scaleShape) {
         float[] zeroPoints = q.zeroPoints();
         DType zeroPointDtype = grid.zeroPointDtype();
         Tensor codes = Torch.of(MemorySegment.ofArray(q.codes()), grid.codeDtype(), Torch.shape(x));

@@ -17,7 +17,7 @@ final class VectorIntx implements IntxKernel {
     private final VectorKernel kernel;
 
     VectorIntx(IntxGrid grid) {
-        vectors = new IntxVectors(grid);
+        vectors = new IntxVectors(grid, null);
         kernel = new VectorKernel(grid, _ -> vectors);
     }
 

@@ -2,6 +2,7 @@ package dev.halftone.nn;
 
 import dev.halftone.DType;
 import dev.halftone.kernel.Products;
+import java.util.function.UnaryOperator;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
@@ -14,6 +15,7 @@ public final class Linear extends Module implements WeightedLayer {
     private Weight weight;
     private final @Nullable Parameter bias;
     private @Nullable ActivationTransform inputTransform;
+    private @Nullable UnaryOperator<Tensor> branch;
 
     /// @param weight_NK `[out_features, in_features]`
     /// @param bias_N `[out_features]`, or null
@@ -31,7 +33,7 @@ public final class Linear extends Module implements WeightedLayer {
     /// @param x `[…, K]`
     /// @return `[…, N]` in the dtype of the product, which is that of [Weight#value()]
     public Tensor forward(Tensor x) {
-        return product(transformed(x));
+        return withBranch(product(transformed(x)), x);
     }
 
     /// The outputs of several layers for the same input. Where they share one input stage it runs once: the same
@@ -42,7 +44,8 @@ public final class Linear extends Module implements WeightedLayer {
         Tensor first = layers[0].transformed(x);
         for (int i = 0; i < layers.length; i++) {
             boolean shared = layers[i].inputTransform == layers[0].inputTransform;
-            outputs[i] = layers[i].product(shared ? first : layers[i].transformed(x));
+            Tensor y = layers[i].product(shared ? first : layers[i].transformed(x));
+            outputs[i] = layers[i].withBranch(y, x);
         }
         return outputs;
     }
@@ -50,6 +53,10 @@ public final class Linear extends Module implements WeightedLayer {
     private Tensor transformed(Tensor x) {
         ActivationTransform t = inputTransform;
         return t != null && t.active() ? t.forward(x) : x;
+    }
+
+    private Tensor withBranch(Tensor y, Tensor x) {
+        return branch == null ? y : y.add(branch.apply(x.to(y)));
     }
 
     private Tensor product(Tensor x) {
@@ -89,6 +96,13 @@ public final class Linear extends Module implements WeightedLayer {
     /// Sets the stage that inputs pass through; layers given the same object share its work in [#forwardAll].
     public void setInputTransform(@Nullable ActivationTransform transform) {
         inputTransform = transform;
+    }
+
+    /// Sets what is computed from the input as it arrives, in the dtype of the product, and added to the output: `[…,
+    /// K]`
+    /// to `[…, N]`.
+    public void setBranch(@Nullable UnaryOperator<Tensor> branch) {
+        this.branch = branch;
     }
 
     /// Sets the dtype of the product where it differs from that of the trained weight: float32 masters, bfloat16

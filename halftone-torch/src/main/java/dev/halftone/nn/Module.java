@@ -55,17 +55,19 @@ public abstract class Module implements AutoCloseable {
         return all;
     }
 
-    /// [#namedParameters], and what the transforms of weights train beside them ([WeightTransform#parameters]): all
+    /// [#namedParameters], and what the adapters and transforms of weights train beside them
+    /// ([WeightTransform#parameters]): all
     /// that
     /// an optimizer or a checkpoint of a run has to know.
     public final Map<String, Parameter> allParameters() {
         Map<String, Parameter> all = new LinkedHashMap<>();
         namedParameters().forEach((path, p) -> {
             all.put(path, p);
-            WeightTransform t = p.transform();
-            if (t != null) {
-                String layer = path.substring(0, path.lastIndexOf('.') + 1);
-                t.parameters().forEach((name, own) -> all.put(layer + name, own));
+            String layer = path.substring(0, path.lastIndexOf('.') + 1);
+            for (WeightTransform t : new WeightTransform[] {p.adapter(), p.transform()}) {
+                if (t != null) {
+                    t.parameters().forEach((name, own) -> all.put(layer + name, own));
+                }
             }
         });
         return all;

@@ -11,12 +11,14 @@ import org.jspecify.annotations.Nullable;
 /// A tensor that is trained or at least stored: its *master* values, and the *shadow* that a forward pass uses
 /// where the two differ.
 ///
-/// They differ when a [WeightTransform] is active (fake quantization), or when the computation runs in another
+/// They differ when a [WeightTransform] is active (an adapter's delta, then fake quantization), or when the computation
+/// runs in another
 /// dtype than the masters (float32 masters, bfloat16 products). The shadow is a leaf of the autograd graph. It is
 /// computed once after each change of the masters, however many forward passes follow (gradient accumulation,
 /// recomputation, evaluation), and [#collectGradient()] hands its gradient back to the masters.
 public final class Parameter implements Weight {
     private final Tensor master;
+    private @Nullable WeightTransform adapter;
     private @Nullable WeightTransform transform;
     private DType computeDtype;
     private @Nullable Tensor shadow;
@@ -44,8 +46,7 @@ public final class Parameter implements Weight {
         if (s == null || stale) {
             try (Scope _ = Scope.open();
                     NoGrad _ = NoGrad.open()) {
-                WeightTransform t = transform;
-                Tensor v = Ops.to(t != null && t.active() ? t.forward(master.detach()) : master.detach(), computeDtype);
+                Tensor v = Ops.to(transformed(), computeDtype);
                 if (s == null) {
                     s = Scope.own(v.is_alias_of(master) ? v.clone() : v.detach());
                     s.requires_grad_(hasTrainee());
@@ -60,14 +61,39 @@ public final class Parameter implements Weight {
     }
 
     private boolean hasShadow() {
-        return computeDtype != Torch.dtype(master) || (transform != null && transform.active());
+        return computeDtype != Torch.dtype(master) || active(transform) != null || active(adapter) != null;
+    }
+
+    private Tensor transformed() {
+        Tensor w = used();
+        WeightTransform t = active(transform);
+        return t == null ? w : t.forward(w);
+    }
+
+    /// The trained values, with the adapter's delta where forward passes use it.
+    private Tensor used() {
+        WeightTransform a = active(adapter);
+        return a == null ? master.detach() : a.forward(master.detach());
+    }
+
+    private static @Nullable WeightTransform active(@Nullable WeightTransform t) {
+        return t != null && t.active() ? t : null;
+    }
+
+    /// The trained values with the adapter's delta, whether forward passes use it or add it to their products: what is
+    /// saved, and what is quantized. Not recorded by autograd.
+    public Tensor adapted() {
+        WeightTransform a = adapter;
+        return a == null ? master.detach() : a.forward(master.detach());
     }
 
     /// Whether a gradient of the shadow is of any use.
     private boolean hasTrainee() {
-        WeightTransform t = transform;
-        return trainable()
-                || (t != null && t.active() && t.parameters().values().stream().anyMatch(Parameter::trainable));
+        return trainable() || trains(active(transform)) || trains(active(adapter));
+    }
+
+    private static boolean trains(@Nullable WeightTransform t) {
+        return t != null && t.parameters().values().stream().anyMatch(Parameter::trainable);
     }
 
     @Override
@@ -93,6 +119,19 @@ public final class Parameter implements Weight {
         this.transform = transform;
         if (transform != null) {
             transform.parameters().values().forEach(p -> p.owner = this);
+        }
+        dropShadow();
+    }
+
+    public @Nullable WeightTransform adapter() {
+        return adapter;
+    }
+
+    /// Sets what is added to the trained values before the transform sees them.
+    public void setAdapter(@Nullable WeightTransform adapter) {
+        this.adapter = adapter;
+        if (adapter != null) {
+            adapter.parameters().values().forEach(p -> p.owner = this);
         }
         dropShadow();
     }
@@ -133,9 +172,13 @@ public final class Parameter implements Weight {
         try (Scope _ = Scope.open();
                 NoGrad _ = NoGrad.open()) {
             Tensor g = Ops.to(s.grad(), Torch.dtype(master));
-            WeightTransform t = transform;
-            if (t != null && t.active()) {
-                g = t.backward(master.detach(), g);
+            WeightTransform t = active(transform);
+            if (t != null) {
+                g = t.backward(used(), g);
+            }
+            WeightTransform a = active(adapter);
+            if (a != null) {
+                g = a.backward(master.detach(), g);
             }
             if (trainable()) {
                 addGradient(g);
@@ -169,8 +212,21 @@ public final class Parameter implements Weight {
 
     @Override
     public void close() {
+        closeTransform();
+        if (adapter != null) {
+            adapter.parameters().values().forEach(Parameter::close);
+        }
         dropShadow();
         master.close();
+    }
+
+    /// Removes the transform and frees what it trained.
+    public void closeTransform() {
+        WeightTransform t = transform;
+        if (t != null) {
+            t.parameters().values().forEach(Parameter::close);
+            setTransform(null);
+        }
     }
 
     private void dropShadow() {

@@ -35,26 +35,27 @@ public final class HealthMonitor implements AutoCloseable {
             if (q != null && layer.weight() instanceof Parameter p) {
                 try (Scope _ = Scope.open();
                         NoGrad _ = NoGrad.open()) {
-                    health.put(name, measure(name, sample(p.master().detach(), q), q));
+                    health.put(name, measure(name, p.adapted(), q));
                 }
             }
         });
         return health;
     }
 
-    private static Tensor sample(Tensor w_NK, WeightFakeQuantizer q) {
-        int rows = Math.toIntExact(w_NK.size(0));
-        if (rows <= SAMPLE_ROWS || q.kernel(w_NK).grid().wholeTensor()) {
-            return w_NK;
+    private LayerHealth measure(String name, Tensor all_NK, WeightFakeQuantizer q) {
+        int rows = Math.toIntExact(all_NK.size(0));
+        if (rows <= SAMPLE_ROWS || q.kernel(all_NK).grid().wholeTensor()) {
+            return measured(name, all_NK, q.kernel(all_NK));
         }
         long[] spread = IntStream.range(0, SAMPLE_ROWS)
                 .mapToLong(i -> (long) i * rows / SAMPLE_ROWS)
                 .toArray();
-        return w_NK.index_select(0, Ops.toDeviceOf(Torch.of(spread, SAMPLE_ROWS), w_NK));
+        Tensor rows_R = Ops.toDeviceOf(Torch.of(spread, SAMPLE_ROWS), all_NK);
+        Tensor w_RK = all_NK.index_select(0, rows_R);
+        return measured(name, w_RK, q.kernel(w_RK, rows_R));
     }
 
-    private LayerHealth measure(String name, Tensor w_NK, WeightFakeQuantizer q) {
-        GridKernel kernel = q.kernel(w_NK);
+    private LayerHealth measured(String name, Tensor w_NK, GridKernel kernel) {
         Quantized now = kernel.quantize(w_NK);
         Tensor w = Ops.to(w_NK, DType.F32);
         double signal = power(w);

@@ -30,7 +30,8 @@ import org.jspecify.annotations.Nullable;
 /// Qat.convert(model);            // codes and scales replace them: the same outputs, bit for bit
 /// ```
 ///
-/// Without training it is one step: `Qat.quantize(model, plan)`.
+/// Without training it is one step: `Qat.quantize(model, plan)`. Where a scheme's activations are static, their scales
+/// are found after the first step of either: [InputCalibration].
 ///
 /// A tied head may be quantized on its own: the embedding table that it shares its weight with then stays in float, and
 /// is trained through both. Where the table is quantized, the head is too: one table, one grid.
@@ -75,7 +76,7 @@ public final class Qat {
                 table.add(row(name, layer, q.scheme()));
             }
         });
-        converted.keySet().forEach(p -> p.setTransform(null));
+        converted.keySet().forEach(Parameter::closeTransform);
         if (table.isEmpty()) {
             throw new InputException("No layer of this model is prepared. Call Qat.prepare first, or Qat.quantize.");
         }
@@ -96,12 +97,26 @@ public final class Qat {
                 (layer, weights) -> layer.setWeight(quantized.computeIfAbsent(floatWeight(layer), weights::quantize)));
     }
 
-    /// Gives quantized layers the activations of their schemes: for models that were loaded quantized.
+    /// Gives quantized layers the activations of their schemes: for models that were loaded quantized. Where those are
+    /// static, [InputCalibration#restore] brings the scales.
     public static void quantizeActivations(Module model) {
         Map<Object, ActivationFakeQuantizer> shared = new HashMap<>();
         Selection.layers(model).values().forEach(layer -> {
             if (layer instanceof Linear linear && linear.weight() instanceof QuantizedWeight w) {
                 setActivations(linear, w.scheme(), GradientRule.IDENTITY, null, shared);
+            }
+        });
+    }
+
+    /// Gives prepared layers whose scales are trained those of an artifact's layers.
+    ///
+    /// @param artifact a model of the same layers, loaded quantized
+    public static void takeScales(Module model, Module artifact) {
+        Map<String, WeightedLayer> quantized = Selection.layers(artifact);
+        Selection.layers(model).forEach((name, layer) -> {
+            if (prepared(layer) instanceof LearnedWeightQuantizer learned
+                    && Objects.requireNonNull(quantized.get(name)).weight() instanceof QuantizedWeight w) {
+                learned.take(w.quantized().scale());
             }
         });
     }
@@ -170,22 +185,29 @@ public final class Qat {
         return (Parameter) layer.weight();
     }
 
-    /// Gives each layer its fake quantizers; layers with the same rule share theirs.
+    /// Gives each layer its fake quantizers. Layers with the same rule share theirs, but for scales that are trained:
+    /// those belong to one weight.
     private static List<QuantizedLayer> install(
             Module model,
             QuantizationPlan plan,
             Map<String, Rule> layers,
             BiConsumer<WeightedLayer, WeightFakeQuantizer> weight) {
         Map<String, WeightedLayer> all = Selection.layers(model);
-        Map<Rule, WeightFakeQuantizer> weights = new HashMap<>();
+        Map<Object, WeightFakeQuantizer> weights = new HashMap<>();
         Map<Object, ActivationFakeQuantizer> activations = new HashMap<>();
         List<QuantizedLayer> table = new ArrayList<>();
         layers.forEach((name, rule) -> {
             WeightedLayer layer = Objects.requireNonNull(all.get(name));
             weight.accept(
                     layer,
-                    weights.computeIfAbsent(
-                            rule, r -> new WeightFakeQuantizer(r.scheme(), r.gradient(), plan.kernels())));
+                    rule.scheme().numerics().learnsScales()
+                            ? weights.computeIfAbsent(
+                                    floatWeight(layer),
+                                    _ -> new LearnedWeightQuantizer(
+                                            rule.scheme(), rule.gradient(), plan.kernels(), floatWeight(layer)))
+                            : weights.computeIfAbsent(
+                                    rule,
+                                    _ -> new WeightFakeQuantizer(rule.scheme(), rule.gradient(), plan.kernels())));
             if (layer instanceof Linear linear) {
                 setActivations(linear, rule.scheme(), rule.gradient(), plan.kernels(), activations);
             }
@@ -204,7 +226,8 @@ public final class Qat {
         Grid grid = scheme.activations(DType.F32);
         if (grid != null) {
             linear.setInputTransform(shared.computeIfAbsent(
-                    List.of(grid, gradient), _ -> new ActivationFakeQuantizer(scheme, gradient, kernels)));
+                    List.of(grid, scheme.staticActivations(), gradient),
+                    _ -> new ActivationFakeQuantizer(scheme, gradient, kernels, null)));
         }
     }
 

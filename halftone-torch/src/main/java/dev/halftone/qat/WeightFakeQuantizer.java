@@ -6,6 +6,7 @@ import dev.halftone.nn.Parameter;
 import dev.halftone.nn.WeightTransform;
 import dev.halftone.quant.GradientRule;
 import dev.halftone.quant.QuantScheme;
+import dev.halftone.torch.Scope;
 import dev.halftone.torch.Torch;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
@@ -15,9 +16,9 @@ import org.jspecify.annotations.Nullable;
 ///
 /// The arithmetic is in the dtype of the trained values, whatever dtype the product then runs in: `convert` so
 /// finds the very codes and scales that training used.
-public final class WeightFakeQuantizer implements WeightTransform {
+public sealed class WeightFakeQuantizer implements WeightTransform permits LearnedWeightQuantizer {
     private final QuantScheme scheme;
-    private final GradientRule rule;
+    final GradientRule rule;
     private final @Nullable Kernels kernels;
     private boolean active = true;
 
@@ -53,12 +54,22 @@ public final class WeightFakeQuantizer implements WeightTransform {
 
     /// The codes and scales that [#forward] uses for the trained values of `p`.
     QuantizedWeight quantize(Parameter p) {
-        Tensor master_NK = p.master();
-        return new QuantizedWeight(
-                scheme, p.dtype(), p.computeDtype(), kernel(master_NK).quantize(master_NK));
+        try (Scope _ = Scope.open()) {
+            Tensor w_NK = p.adapted();
+            return new QuantizedWeight(
+                    scheme, p.dtype(), p.computeDtype(), kernel(w_NK).quantize(w_NK));
+        }
     }
 
+    /// The arithmetic for these weights, which are all of a layer.
     GridKernel kernel(Tensor w_NK) {
         return Kernels.of(kernels, scheme.weights(Torch.dtype(w_NK)), w_NK);
+    }
+
+    /// The same for some of its rows.
+    ///
+    /// @param rows_R int64, which rows `w_RK` holds
+    GridKernel kernel(Tensor w_RK, Tensor rows_R) {
+        return kernel(w_RK);
     }
 }

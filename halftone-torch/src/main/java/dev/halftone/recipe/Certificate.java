@@ -126,6 +126,20 @@ public record Certificate(
                 equal);
     }
 
+    /// In one sentence, how far a model is from what it was before.
+    ///
+    /// @param before `[S, V]` logits, row-major
+    static String drift(float[] before, CausalLm after, Tokens tokens) {
+        Certificate c = compare(before, logits(after, tokens), tokens.ids(), "", 0, 0, 0);
+        return String.format(
+                Locale.ROOT,
+                "SQNR %.1f dB, top-1 agreement %.2f %%, perplexity %.4f before and %.4f after",
+                c.sqnrDb(),
+                100 * c.top1Agreement(),
+                c.perplexity(),
+                c.artifactPerplexity());
+    }
+
     private static Certificate compare(
             float[] expected, float[] actual, int[] ids, String scheme, int layers, long codes, long equal) {
         int rows = ids.length;

@@ -8,6 +8,7 @@ import dev.halftone.checkpoint.QuantizedFolders.Contents;
 import dev.halftone.format.hf.HfFolder;
 import dev.halftone.model.CausalLm;
 import dev.halftone.model.Tokens;
+import dev.halftone.qat.InputCalibration;
 import dev.halftone.qat.Qat;
 import dev.halftone.qat.QuantizationPlan;
 import dev.halftone.qat.QuantizationPlan.Rule;
@@ -21,7 +22,8 @@ import java.util.List;
 import java.util.Map;
 
 /// Compares an artifact with the float checkpoint that it is said to come from: the checkpoint is fake-quantized to
-/// the artifact's own schemes, as training does it, and both compute the same text.
+/// the artifact's own schemes, as training does it, and both compute the same text. Static activations have the
+/// artifact's scales, which no checkpoint tells.
 public final class CertifyRecipe {
     private CertifyRecipe() {}
 
@@ -36,6 +38,9 @@ public final class CertifyRecipe {
         try (CausalLm loaded = Checkpoints.load(artifact, dtype, device);
                 CausalLm model = Checkpoints.loadFloat(checkpoint, dtype, dtype, device)) {
             Qat.prepare(model, plan(contents.schemes()));
+            // Trained scales are no function of the weights.
+            Qat.takeScales(model, loaded);
+            InputCalibration.restore(model, InputCalibration.scales(loaded));
             Tokens tokens = CertificateText.tokens(
                     artifact, model.config().vocabSize(), model.config().maxPositions());
             float[] trained = Certificate.logits(model, tokens);
@@ -54,7 +59,7 @@ public final class CertifyRecipe {
                     .filter(dtype -> dtype.bytes() < contents.weightDtype().bytes())
                     .findFirst()
                     .ifPresent(dtype -> events.line(
-                            "%s holds %s weights, and the artifact was made from %s ones, which those only round: codes will differ."
+                            "%s holds %s weights, and the artifact was made from %s ones, which those may be rounded from: codes can differ."
                                     .formatted(
                                             checkpoint,
                                             dtype.torchName(),

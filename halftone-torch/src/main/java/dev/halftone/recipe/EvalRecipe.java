@@ -8,7 +8,6 @@ import dev.halftone.eval.Perplexity;
 import dev.halftone.eval.Perplexity.Document;
 import dev.halftone.eval.RollingPerplexity;
 import dev.halftone.model.CausalLm;
-import dev.halftone.qat.Qat;
 import dev.halftone.recipe.Events.Progress;
 import dev.halftone.recipe.Events.Table;
 import dev.halftone.tokenizer.Tokenizer;
@@ -38,8 +37,7 @@ public final class EvalRecipe {
         try (Tokenizer tokenizer = Tokenizers.load(config.checkpointDir());
                 CausalLm model = Checkpoints.load(config.checkpointDir(), config.dtype(), device)) {
             if (config.quantizer() != null) {
-                Qat.quantize(
-                        model, Plans.of(config.quantizer(), config.kernels(), model, config.checkpointDir(), events));
+                Calibrations.quantize(model, config.quantizer(), config.kernels(), config.checkpointDir(), events);
             }
             Map<EvalTask, Perplexity> results = new EnumMap<>(EvalTask.class);
             for (EvalTask task : config.tasks()) {

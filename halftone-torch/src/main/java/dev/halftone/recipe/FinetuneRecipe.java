@@ -3,8 +3,12 @@ package dev.halftone.recipe;
 import dev.halftone.InputException;
 import dev.halftone.RunException;
 import dev.halftone.checkpoint.Checkpoints;
+import dev.halftone.checkpoint.InputScales;
+import dev.halftone.checkpoint.PeftFolders;
 import dev.halftone.checkpoint.StepCheckpoints.StepCheckpoint;
 import dev.halftone.config.schema.FinetuneConfig;
+import dev.halftone.config.schema.LoraConfig;
+import dev.halftone.config.schema.LoraConfig.LoraForm;
 import dev.halftone.data.Batch;
 import dev.halftone.format.AtomicFiles;
 import dev.halftone.format.hf.HfWriter;
@@ -13,19 +17,27 @@ import dev.halftone.metrics.MetricKeys;
 import dev.halftone.metrics.MetricSink;
 import dev.halftone.metrics.TensorBoardMetrics;
 import dev.halftone.model.CausalLm;
+import dev.halftone.model.Tokens;
 import dev.halftone.nn.Parameter;
 import dev.halftone.optim.AdamW;
 import dev.halftone.optim.LrSchedule;
+import dev.halftone.peft.Adapters;
+import dev.halftone.peft.Lora;
+import dev.halftone.peft.LoraSettings;
+import dev.halftone.qat.InputCalibration;
 import dev.halftone.qat.Qat;
 import dev.halftone.torch.Device;
 import dev.halftone.torch.ProcessMemory;
+import dev.halftone.torch.Torch;
 import dev.halftone.train.RunFolder;
 import dev.halftone.train.TrainStep;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import org.bytedeco.pytorch.Tensor;
@@ -77,6 +89,22 @@ public final class FinetuneRecipe implements AutoCloseable {
         return run("qat", config.forQat(), events);
     }
 
+    /// Trains adapters in plain float.
+    ///
+    /// @throws InputException as [#full]
+    /// @throws RunException as [#full]
+    public static Result lora(FinetuneConfig config, Events events) {
+        return run("lora", config.forLora(), events);
+    }
+
+    /// Trains adapters for the quantizer's grid, and quantizes the merged result.
+    ///
+    /// @throws InputException as [#full]
+    /// @throws RunException as [#qat]
+    public static Result qatLora(FinetuneConfig config, Events events) {
+        return run("qat_lora", config.forQatLora(), events);
+    }
+
     private static Result run(String recipe, FinetuneConfig config, Events events) {
         try (RunFolder folder = RunFolder.open(config.outputDir(), config.resumeFromCheckpoint());
                 FinetuneRecipe run = new FinetuneRecipe(recipe, config, events, folder)) {
@@ -98,6 +126,9 @@ public final class FinetuneRecipe implements AutoCloseable {
                             .formatted(config.fakeQuantAfterNSteps(), totalSteps));
         }
         model = model();
+        if (adapts()) {
+            attachAdapters();
+        }
         if (config.quantizer() != null) {
             var layers = Qat.prepare(
                     model, Plans.of(config.quantizer(), config.kernels(), model, config.checkpointDir(), events));
@@ -106,7 +137,10 @@ public final class FinetuneRecipe implements AutoCloseable {
             events.aside(LayerTable.of(model, layers));
         }
         Map<String, Parameter> parameters = model.allParameters();
-        parameters.values().forEach(p -> p.setTrainable(true));
+        if (!adapts() || config.lora().trainBase()) {
+            parameters.values().forEach(p -> p.setTrainable(true));
+        }
+        parameters.values().removeIf(p -> !p.trainable());
         optimizer = new AdamW(parameters, Schedules.of(config.optimizer()), config.seed());
         schedule = Schedules.of(config.lrScheduler(), totalSteps);
         trainStep = new TrainStep(
@@ -115,6 +149,34 @@ public final class FinetuneRecipe implements AutoCloseable {
                 config.loss().countLabels(),
                 config.clipGradNorm() == null ? OptionalDouble.empty() : OptionalDouble.of(config.clipGradNorm()));
         record = new RunRecord(recipe, config, data, model, stepsPerEpoch);
+    }
+
+    private boolean adapts() {
+        return config.lora().loraRank() != null;
+    }
+
+    private void attachAdapters() {
+        LoraConfig c = config.lora();
+        int rank = Objects.requireNonNull(c.loraRank());
+        LoraForm form = c.loraForm() != null
+                ? c.loraForm()
+                : config.quantizer() != null || c.useDora() ? LoraForm.MERGED : LoraForm.SEPARATE;
+        LoraSettings settings = new LoraSettings(
+                rank,
+                c.loraAlpha() == null ? 2.0 * rank : c.loraAlpha(),
+                c.useRslora(),
+                c.useDora(),
+                c.loraDropout(),
+                switch (form) {
+                    case MERGED -> LoraSettings.Form.MERGED;
+                    case SEPARATE -> LoraSettings.Form.SEPARATE;
+                });
+        List<String> layers = Adapters.attach(model, settings, c.globs(), config.seed());
+        if (c.adapterDir() != null) {
+            PeftFolders.load(c.adapterDir(), model);
+        }
+        events.line("Adapting %d layers with rank %d, %s"
+                .formatted(layers.size(), rank, form.name().toLowerCase(Locale.ROOT)));
     }
 
     private CausalLm model() {
@@ -170,6 +232,8 @@ public final class FinetuneRecipe implements AutoCloseable {
     private void step(long step, MetricSink metrics) {
         long start = System.nanoTime();
         startFakeQuantization(step);
+        // What is random within a step is a function of the step, so that a resumed run repeats it.
+        Torch.setSeed(config.seed() * 1_000_003 + step);
         double lr = config.optimizer().lr() * schedule.factor(step);
         TrainStep.Result result = trainStep.run(batches(step), lr);
         if (!Double.isFinite(result.loss()) || !Double.isFinite(result.gradNorm())) {
@@ -206,10 +270,24 @@ public final class FinetuneRecipe implements AutoCloseable {
     private void startFakeQuantization(long step) {
         if (config.quantizer() != null) {
             boolean active = step >= config.fakeQuantAfterNSteps();
+            if (active && InputCalibration.missing(model)) {
+                Calibrations.run(model, config.quantizer(), config.checkpointDir(), calibrationData(), events);
+            }
             if (active != (Qat.activeShare(model) > 0)) {
                 Qat.setActive(model, active);
             }
         }
+    }
+
+    /// The first batches of the first epoch.
+    private List<Tokens> calibrationData() {
+        int asked = Objects.requireNonNull(config.quantizer())
+                .calibrated()
+                .orElseThrow()
+                .calibrationBatches();
+        return data.batches(0, 0, Math.min(asked, data.batchesPerEpoch())).stream()
+                .map(Tokens::of)
+                .toList();
     }
 
     private List<Batch> batches(long step) {
@@ -237,7 +315,10 @@ public final class FinetuneRecipe implements AutoCloseable {
                     "epochs: %s lies past the last step, %d. Set epochs higher, or choose another output_dir."
                             .formatted(checkpoint.folder(), totalSteps));
         }
-        checkpoint.restore(masters(), optimizer.state());
+        Map<String, Tensor> state = state();
+        checkpoint.restore(state, optimizer.state());
+        InputCalibration.restore(
+                model, InputScales.scales(InputCalibration.scales(model).keySet(), state));
         optimizer.restoreSteps(checkpoint.step());
         model.allParameters().values().forEach(Parameter::changed);
         events.line("Resuming after step %d of %d".formatted(checkpoint.step(), totalSteps));
@@ -253,22 +334,33 @@ public final class FinetuneRecipe implements AutoCloseable {
     private void saveCheckpoint(long done) {
         Integer keep = config.keepLastNCheckpoints();
         folder.checkpoints()
-                .save(done, masters(), optimizer.state(), record.identity(), keep == null ? Integer.MAX_VALUE : keep);
+                .save(done, state(), optimizer.state(), record.identity(), keep == null ? Integer.MAX_VALUE : keep);
     }
 
-    private Map<String, Tensor> masters() {
-        Map<String, Tensor> masters = new LinkedHashMap<>();
-        model.allParameters().forEach((name, p) -> masters.put(name, p.master()));
-        return masters;
+    /// What a checkpoint says of the model: the trained values, and the scales of static activations.
+    private Map<String, Tensor> state() {
+        Map<String, Tensor> state = new LinkedHashMap<>();
+        model.allParameters().forEach((name, p) -> {
+            if (p.trainable()) {
+                state.put(name, p.master());
+            }
+        });
+        state.putAll(InputScales.tensors(InputCalibration.scales(model)));
+        return state;
     }
 
     private void saveModel(int epoch) {
         Path dir = folder.model(epoch);
         Checkpoints.saveFloat(dir, model, config.checkpointDir(), HfWriter.DEFAULT_SHARD_BYTES, true);
         events.line("Saved the model after epoch %d of %d as %s".formatted(epoch + 1, config.epochs(), dir));
+        if (adapts()) {
+            PeftFolders.save(folder.adapter(epoch), model, config.checkpointDir());
+            events.line("Saved its adapters as %s".formatted(folder.adapter(epoch)));
+        }
         Integer keep = config.keepLastNCheckpoints();
         if (keep != null && epoch >= keep) {
             AtomicFiles.deleteFolder(folder.model(epoch - keep));
+            AtomicFiles.deleteFolder(folder.adapter(epoch - keep));
         }
     }
 
@@ -281,6 +373,7 @@ public final class FinetuneRecipe implements AutoCloseable {
             optimizer.close();
             artifact = folder.artifact();
             AtomicFiles.deleteFolder(artifact);
+            mergeAdapters();
             certificate = CertifiedArtifact.write(
                     artifact, model, config.checkpointDir(), config.dtype(), config.computeDtype(), device, events);
             events.line("Saved the quantized model as %s. Certified: %s".formatted(artifact, certificate.summary()));
@@ -288,6 +381,32 @@ public final class FinetuneRecipe implements AutoCloseable {
         Result result = new Result(trained, artifact, certificate, totalSteps, lastLoss());
         folder.write(record.finished(result));
         return result;
+    }
+
+    /// Makes adapters part of the weights. In the merged form that changes no bit; in the separate one quantizing the
+    /// sums
+    /// gives another model than the one that was trained: says by how much.
+    private void mergeAdapters() {
+        Map<String, Lora> adapters = Adapters.of(model);
+        if (adapters.isEmpty()) {
+            return;
+        }
+        Tokens tokens = CertificateText.tokens(
+                config.checkpointDir(),
+                model.config().vocabSize(),
+                model.config().maxPositions());
+        Qat.setActive(model, true);
+        float[] trained = Certificate.logits(model, tokens);
+        Adapters.merge(model);
+        if (adapters.values().stream().anyMatch(Lora::active)) {
+            if (!Arrays.equals(trained, Certificate.logits(model, tokens))) {
+                throw new RunException("Merging the adapters changed what the model computes (%s). Report it."
+                        .formatted(Certificate.drift(trained, model, tokens)));
+            }
+        } else {
+            events.line("Merging the separate adapters changes the quantized model: %s"
+                    .formatted(Certificate.drift(trained, model, tokens)));
+        }
     }
 
     @Override

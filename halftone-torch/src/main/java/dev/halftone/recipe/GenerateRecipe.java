@@ -11,7 +11,6 @@ import dev.halftone.generate.Generator;
 import dev.halftone.generate.Sampling;
 import dev.halftone.generate.TextGenerator;
 import dev.halftone.model.CausalLm;
-import dev.halftone.qat.Qat;
 import dev.halftone.tokenizer.Tokenizer;
 import dev.halftone.tokenizer.Tokenizers;
 import dev.halftone.torch.Device;
@@ -46,9 +45,7 @@ public final class GenerateRecipe {
             events.line("Loading %s".formatted(config.checkpointDir()));
             try (CausalLm model = Checkpoints.load(config.checkpointDir(), config.dtype(), device)) {
                 if (config.quantizer() != null) {
-                    Qat.quantize(
-                            model,
-                            Plans.of(config.quantizer(), config.kernels(), model, config.checkpointDir(), events));
+                    Calibrations.quantize(model, config.quantizer(), config.kernels(), config.checkpointDir(), events);
                 }
                 StringBuilder text = new StringBuilder();
                 Generation generation = new TextGenerator(

@@ -34,6 +34,7 @@ public final class QuantizeRecipe {
             events.line("Quantizing %d layers to %s"
                     .formatted(layers.size(), config.quantizer().label()));
             events.aside(LayerTable.of(model, layers));
+            Calibrations.run(model, config.quantizer(), config.checkpointDir(), events);
             Certificate certificate = CertifiedArtifact.write(
                     config.outputDir(), model, config.checkpointDir(), config.dtype(), config.dtype(), device, events);
             events.line("Certified: " + certificate.summary());

@@ -27,6 +27,16 @@ public final class Recipes {
         return FinetuneRecipe.qat(config, events);
     }
 
+    /// Trains adapters in plain float.
+    public static FinetuneRecipe.Result lora(FinetuneConfig config, Events events) {
+        return FinetuneRecipe.lora(config, events);
+    }
+
+    /// Trains adapters for the quantizer's grid, and quantizes the merged result.
+    public static FinetuneRecipe.Result qatLora(FinetuneConfig config, Events events) {
+        return FinetuneRecipe.qatLora(config, events);
+    }
+
     /// Quantizes a float model into a certified artifact.
     public static QuantizeRecipe.Result quantize(QuantizeConfig config, Events events) {
         return QuantizeRecipe.run(config, events);

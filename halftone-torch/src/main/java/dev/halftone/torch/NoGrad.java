@@ -1,6 +1,7 @@
 package dev.halftone.torch;
 
 import org.bytedeco.pytorch.AutoGradMode;
+import org.bytedeco.pytorch.GradMode;
 
 /// A stretch in which autograd records nothing, on this thread.
 public final class NoGrad implements AutoCloseable {
@@ -18,5 +19,10 @@ public final class NoGrad implements AutoCloseable {
     @Override
     public void close() {
         mode.close();
+    }
+
+    /// Whether autograd records what is computed now.
+    public static boolean isOff() {
+        return GradMode.is_enabled();
     }
 }

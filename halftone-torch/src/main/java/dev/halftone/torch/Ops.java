@@ -52,6 +52,11 @@ public final class Ops {
         return bias_N == null ? torch.linear(x, w_NK) : torch.linear(x, w_NK, new TensorOptional(bias_N));
     }
 
+    /// Zeroes a share of the values and scales the others up, in training, by torch's random numbers.
+    public static Tensor dropout(Tensor x, double share) {
+        return torch.dropout(x, share, true);
+    }
+
     /// Rows of `table_VD` at `ids`. Shapes: ids `[…]` int64, result `[…, D]`.
     public static Tensor embedding(Tensor table_VD, Tensor ids) {
         return torch.embedding(table_VD, ids);

@@ -39,6 +39,12 @@ public final class Torch {
         return torch.get_num_threads();
     }
 
+    /// Begins torch's random numbers on the CPU anew.
+    public static void setSeed(long seed) {
+        load();
+        torch.manual_seed(seed);
+    }
+
     public static void setThreads(int n) {
         load();
         torch.set_num_threads(n);

@@ -105,6 +105,11 @@ public final class RunFolder implements AutoCloseable {
         return dir.resolve("epoch_" + epoch);
     }
 
+    /// Where the adapters after an epoch go.
+    public Path adapter(int epoch) {
+        return dir.resolve("adapter_" + epoch);
+    }
+
     /// Where the model goes that `qat` trained, quantized.
     public Path artifact() {
         return dir.resolve("quantized");

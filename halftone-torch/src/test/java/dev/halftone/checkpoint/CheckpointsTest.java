@@ -17,15 +17,19 @@ import dev.halftone.nn.Embedding;
 import dev.halftone.nn.Linear;
 import dev.halftone.nn.Parameter;
 import dev.halftone.nn.Targets;
+import dev.halftone.qat.InputCalibration;
 import dev.halftone.qat.Qat;
 import dev.halftone.qat.QuantizationPlan;
 import dev.halftone.qat.QuantizedLayer;
 import dev.halftone.qat.QuantizedWeight;
+import dev.halftone.quant.Calibration;
 import dev.halftone.quant.CompressedIntScheme;
 import dev.halftone.quant.Granularity;
+import dev.halftone.quant.Int8Scheme;
 import dev.halftone.quant.IntxScheme;
 import dev.halftone.quant.Numerics;
 import dev.halftone.quant.QuantScheme;
+import dev.halftone.quant.StaticActivationScheme;
 import dev.halftone.torch.Device;
 import dev.halftone.torch.NoGrad;
 import dev.halftone.torch.Scope;
@@ -35,9 +39,11 @@ import java.lang.foreign.ValueLayout;
 import java.net.URISyntaxException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
 
 class CheckpointsTest {
@@ -88,6 +94,9 @@ class CheckpointsTest {
         for (DType dtype : new DType[] {DType.F32, DType.BF16}) {
             CausalLm model = Checkpoints.load(original, dtype, Device.CPU);
             Qat.quantize(model, QuantizationPlan.of(scheme).excluding("model.layers.0.*"));
+            if (InputCalibration.missing(model)) {
+                InputCalibration.run(model, Calibration.MINMAX, () -> logits(model));
+            }
             float[] quantized = logits(model);
             Path artifact = dir.resolve(scheme.label() + dtype);
             QuantizedFolders.save(artifact, model, original, ONE_FILE);
@@ -134,6 +143,29 @@ class CheckpointsTest {
                 }
             }
         }
+    }
+
+    @Test
+    void aStaticScaleIsStoredWhereCompressedTensorsLooksForIt() {
+        QuantScheme w8a8 = new StaticActivationScheme(CompressedIntScheme.w8a8());
+        QuantScheme asymmetric = new StaticActivationScheme(new Int8Scheme(true));
+        for (QuantScheme scheme : List.of(w8a8, asymmetric)) {
+            CausalLm quantized = Checkpoints.load(model(), DType.BF16, Device.CPU);
+            Qat.quantize(quantized, QuantizationPlan.of(scheme));
+            InputCalibration.run(quantized, Calibration.MINMAX, () -> logits(quantized));
+            Path artifact = dir.resolve(scheme.label());
+            QuantizedFolders.save(artifact, quantized, model(), ONE_FILE);
+            try (HfFolder folder = HfFolder.open(artifact)) {
+                String up = "model.layers.0.mlp.up_proj";
+                assertThat(folder.info(up + ".input_scale").dtype()).isEqualTo(DType.F32);
+                assertThat(folder.info(up + ".input_scale").shape()).containsExactly(1);
+                assertThat(folder.has(up + ".input_zero_point")).isEqualTo(scheme.equals(asymmetric));
+            }
+        }
+        ObjectNode config = Json.readObject(dir.resolve(w8a8.label()).resolve("config.json"));
+        JsonNode activations = config.at("/quantization_config/config_groups/group_0/input_activations");
+        assertThat(activations.path("dynamic").asBoolean()).isFalse();
+        assertThat(activations.path("strategy").asString()).isEqualTo("tensor");
     }
 
     @Test

@@ -17,7 +17,10 @@ class ToleranceTest {
         assertThat(Tolerance.parse("rel 1e-5 of the row's max|grad| (f32), 2 ulp (bf16)"))
                 .contains(new Tolerance(1e-5, 2, false));
         assertThat(Tolerance.parse("rel 1e-5 (depends on the step-1 gradients)"))
-                .isEmpty();
+                .contains(new Tolerance(1e-5, 1, false));
+        assertThat(Tolerance.parse("sums: rel 1e-5 of max|grad| of the tensor"))
+                .contains(new Tolerance(1e-5, 1, false));
+        assertThat(Tolerance.parse("about the same")).isEmpty();
     }
 
     @Test

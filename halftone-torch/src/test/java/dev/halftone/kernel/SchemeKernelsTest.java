@@ -10,9 +10,7 @@ import dev.halftone.torch.Ops;
 import dev.halftone.torch.Scope;
 import dev.halftone.torch.Torch;
 import java.util.List;
-import java.util.Objects;
 import java.util.Random;
-import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
 
 /// Both grids of every scheme. The tests of each grid try more of its sizes and edges.
@@ -24,7 +22,7 @@ class SchemeKernelsTest {
         Random random = new Random(1);
         int unit = Schemes.unit(scheme);
         for (DType dtype : List.of(DType.F32, DType.BF16, DType.F16)) {
-            for (Grid grid : grids(scheme, dtype)) {
+            for (Grid grid : Schemes.grids(scheme, dtype)) {
                 try (Scope _ = Scope.open()) {
                     Tensor x = tensor(IntxInputs.values(random, BLOCKS, unit, dtype), unit, dtype);
                     Agreement.ofValues(grid, x);
@@ -38,12 +36,6 @@ class SchemeKernelsTest {
                 }
             }
         }
-    }
-
-    private static List<Grid> grids(QuantScheme scheme, DType dtype) {
-        return Stream.of(scheme.weights(dtype), scheme.activations(dtype))
-                .filter(Objects::nonNull)
-                .toList();
     }
 
     private static Tensor tensor(float[] values, int unit, DType dtype) {

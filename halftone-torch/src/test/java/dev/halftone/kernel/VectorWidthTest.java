@@ -58,12 +58,12 @@ class VectorWidthTest {
         long hash = 0;
         Random random = new Random(5);
         for (IntxGrid grid : IntxInputs.grids()) {
-            hash = hash(hash, random, grid, new IntxVectors(grid));
+            hash = hash(hash, random, grid, new IntxVectors(grid, null));
         }
         for (Grid grid : GridInputs.grids(new Granularity.PerAxis())) {
             switch (grid) {
                 case Int4Grid g -> hash = hash(hash, random, grid, new Int4Vectors(g));
-                case CompressedIntGrid g -> hash = hash(hash, random, grid, new CompressedIntVectors(g));
+                case CompressedIntGrid g -> hash = hash(hash, random, grid, new CompressedIntVectors(g, null));
                 default -> {}
             }
         }

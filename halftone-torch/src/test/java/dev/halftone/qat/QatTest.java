@@ -10,6 +10,7 @@ import dev.halftone.Schemes;
 import dev.halftone.kernel.Kernels;
 import dev.halftone.nn.Linear;
 import dev.halftone.nn.Parameter;
+import dev.halftone.quant.Calibration;
 import dev.halftone.quant.GradientRule;
 import dev.halftone.quant.Granularity;
 import dev.halftone.quant.IntxScheme;
@@ -47,12 +48,14 @@ class QatTest {
                 Tensor x = model.input(5);
                 float[] inFloat = Torch.floats(model.forward(x));
                 Qat.prepare(model, QuantizationPlan.of(scheme));
+                calibrate(model, x);
                 float[] prepared = Torch.floats(model.forward(x));
                 Qat.convert(model);
                 assertThat(Torch.floats(model.forward(x))).isEqualTo(prepared).isNotEqualTo(inFloat);
                 assertThat(Torch.dtype(model.head.weight().value())).isEqualTo(dtype);
                 TinyMlp quantized = new TinyMlp(dtype, Schemes.unit(scheme));
                 Qat.quantize(quantized, QuantizationPlan.of(scheme));
+                InputCalibration.restore(quantized, InputCalibration.scales(model));
                 assertThat(Torch.floats(quantized.forward(x))).isEqualTo(prepared);
             }
         }
@@ -70,6 +73,7 @@ class QatTest {
             }
             Tensor x = mixed.input(5);
             Qat.prepare(mixed, QuantizationPlan.of(scheme));
+            calibrate(mixed, x);
             float[] prepared = Torch.floats(mixed.forward(x));
             Qat.convert(mixed);
             assertThat(Torch.floats(mixed.forward(x))).isEqualTo(prepared);
@@ -82,6 +86,13 @@ class QatTest {
             assertThat(Torch.floats(b.quantized().scale()))
                     .isEqualTo(Torch.floats(a.quantized().scale()));
             assertThat(Torch.dtype(b.value())).isEqualTo(DType.BF16);
+        }
+    }
+
+    /// Where activations are static.
+    private static void calibrate(TinyMlp model, Tensor x) {
+        if (InputCalibration.missing(model)) {
+            InputCalibration.run(model, Calibration.MINMAX, () -> model.forward(x));
         }
     }
 

@@ -62,10 +62,12 @@ class FinetuneRecipeTest {
                 "dtype: fp32\ncompute_dtype: bf16\n",
                 "dtype: bf16\n",
                 "dtype: bf16\noptimizer: {_component_: AdamW, lr: 1e-3, bf16_stochastic_round: true}\n",
+                "dtype: fp32\nquantizer: {_component_: IntxWeightOnlyConfig, weight_dtype: int3, learned_scales: lsq}\n",
+                "dtype: fp32\nquantizer: {_component_: ModelOptQuantizer, config: int8_default_cfg, calibration: mse}\n",
             })
     void aRunThatWasStoppedGoesOnAsIfItHadNot(String precision) {
         // Fake quantization begins after the stop, in the second epoch; batches are accumulated and shuffled.
-        String keys = precision + QUANTIZER + """
+        String keys = precision + (precision.contains("quantizer") ? "" : QUANTIZER) + """
                 fake_quant_after_n_steps: 7
                 lr_scheduler: {_component_: get_cosine_schedule_with_warmup, num_warmup_steps: 2}
                 clip_grad_norm: 1.0
@@ -90,6 +92,25 @@ class FinetuneRecipeTest {
         assertThat(bytes("stopped/epoch_1/model.safetensors")).isEqualTo(bytes("through/epoch_1/model.safetensors"));
         assertThat(bytes("stopped/quantized/model.safetensors"))
                 .isEqualTo(bytes("through/quantized/model.safetensors"));
+    }
+
+    /// Dropout too: its random numbers are the step's.
+    @ParameterizedTest
+    @ValueSource(strings = {"", "lora_form: separate\nlora_dropout: 0.5\n", "use_dora: true\n"})
+    void aRunOfAdaptersThatWasStoppedGoesOnAsIfItHadNot(String form) throws IOException {
+        String keys =
+                "dtype: fp32\nlora_rank: 4\nmax_steps_per_epoch: 6\n" + QUANTIZER.replace("[]", "[lm_head]") + form;
+        Recipes.qatLora(config("through", keys), Events.NONE);
+        assertThatThrownBy(() -> Recipes.qatLora(config("stopped", keys), new StopAfter(3)))
+                .isInstanceOf(RunException.class);
+        Recipes.qatLora(config("stopped", keys + "resume_from_checkpoint: true\n"), Events.NONE);
+        assertThat(losses("stopped")).hasSize(6).isEqualTo(losses("through"));
+        for (String file : List.of("adapter_0/adapter_model.safetensors", "quantized/model.safetensors")) {
+            assertThat(bytes("stopped/" + file)).isEqualTo(bytes("through/" + file));
+        }
+        assertThatThrownBy(() -> Recipes.qat(config("other", keys), Events.NONE))
+                .isInstanceOf(InputException.class)
+                .hasMessageContaining("Run qat_lora instead");
     }
 
     @Test

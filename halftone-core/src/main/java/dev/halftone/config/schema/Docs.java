@@ -12,11 +12,20 @@ final class Docs {
     static final String CLAMPED_WEIGHTS =
             "gradient of clamped weights: `closed` (torch before 2.14), `open` (since), `identity`";
 
+    static final String LEARNED_SCALES =
+            "trains the scales beside the weights: `range_learning` (torchao's) or `lsq`; null chooses them from the weights";
+
     static final String CLAMPED_WEIGHTS_PASS =
             "gradient of clamped weights: `identity` (passes), `closed` (0), `open` (0 on the bounds too)";
 
     static final String CLAMPED_VALUES =
             "gradient of clamped values: `identity`, or torchao's with `closed` or `open` clamps";
+
+    static final String CLAMPED_VALUES_STOP =
+            "gradient of clamped values: `closed` (torch before 2.14), `open` (since), `identity`";
+
+    static final String CLAMPED_VALUES_PASS =
+            "gradient of clamped values: `identity` (passes), `closed` (0), `open` (0 on the bounds too)";
 
     static final String MX_FORMAT =
             "mxfp4, mxfp6_e2m3, mxfp6_e3m2, mxfp8_e4m3, mxfp8_e5m2 or mxint8, or torch's name of it";

@@ -3,12 +3,14 @@ package dev.halftone.config.schema;
 import dev.halftone.DType;
 import dev.halftone.InputException;
 import dev.halftone.config.Foreign;
+import dev.halftone.config.Inline;
 import dev.halftone.config.Key;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
-/// The recipes `full` and `qat`: all weights of a model are trained, under `qat` against the grid of a
-/// quantization scheme.
+/// The recipes `full`, `qat`, `lora` and `qat_lora`: all weights of a model or adapters of them are trained, under
+/// `qat`
+/// and `qat_lora` against the grid of a quantization scheme.
 @Foreign(
         value = {"compile", "enable_expandable_segments", "low_cpu_ram", "enable_async_checkpointing"},
         why = "it changes speed or memory, not results")
@@ -69,6 +71,8 @@ public record FinetuneConfig(
 
         @Key(value = "the scheme that `qat` trains for; none for `full`", otherwise = "null") @Nullable
         QuantizerConfig quantizer,
+
+        @Inline LoraConfig lora,
 
         @Key(
                 value =
@@ -207,6 +211,7 @@ public record FinetuneConfig(
     ///
     /// @throws InputException if there is a quantizer
     public FinetuneConfig forFull() {
+        withoutAdapters("full", "lora");
         if (quantizer != null) {
             throw new InputException(
                     "quantizer: the recipe full trains in plain float. Run qat instead, or remove the quantizer (~quantizer).");
@@ -218,10 +223,49 @@ public record FinetuneConfig(
     ///
     /// @throws InputException if there is no quantizer, or none that can be trained for
     public FinetuneConfig forQat() {
+        withoutAdapters("qat", "qat_lora");
         if (quantizer == null) {
             throw new InputException(
                     "quantizer: the recipe qat needs one. Set quantizer=Int8DynamicActivationIntxWeightConfig quantizer.weight_dtype=int4.");
         }
         return this;
+    }
+
+    /// What `lora` demands beyond that.
+    ///
+    /// @throws InputException if there is no rank, or a quantizer
+    public FinetuneConfig forLora() {
+        withAdapters("lora");
+        if (quantizer != null) {
+            throw new InputException(
+                    "quantizer: the recipe lora trains in plain float. Run qat_lora instead, or remove the quantizer (~quantizer).");
+        }
+        return this;
+    }
+
+    /// What `qat_lora` demands beyond that.
+    ///
+    /// @throws InputException if there is no rank, or no quantizer
+    public FinetuneConfig forQatLora() {
+        withAdapters("qat_lora");
+        if (quantizer == null) {
+            throw new InputException(
+                    "quantizer: the recipe qat_lora needs one. Set quantizer=Int8DynamicActivationIntxWeightConfig quantizer.weight_dtype=int4.");
+        }
+        return this;
+    }
+
+    private void withAdapters(String recipe) {
+        if (lora.loraRank() == null) {
+            throw new InputException("lora_rank: the recipe %s needs one. Set lora_rank=8.".formatted(recipe));
+        }
+    }
+
+    private void withoutAdapters(String recipe, String other) {
+        if (lora.loraRank() != null) {
+            throw new InputException(
+                    "lora_rank: the recipe %s trains all weights. Run %s instead, or remove the lora_… keys."
+                            .formatted(recipe, other));
+        }
     }
 }

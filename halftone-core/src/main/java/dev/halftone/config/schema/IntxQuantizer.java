@@ -11,6 +11,7 @@ import dev.halftone.quant.Numerics;
 import dev.halftone.quant.QuantScheme;
 import java.util.List;
 import java.util.OptionalDouble;
+import org.jspecify.annotations.Nullable;
 
 /// Integers of a width to choose, between symmetric bounds.
 public sealed interface IntxQuantizer extends QuantizerConfig.OneScheme {
@@ -40,10 +41,13 @@ public sealed interface IntxQuantizer extends QuantizerConfig.OneScheme {
             @Key(value = Docs.CLAMPED_WEIGHTS, otherwise = "closed")
             GradientRule gradientRule,
 
+            @Key(value = Docs.LEARNED_SCALES, otherwise = "null") @Nullable
+            LearnedScales learnedScales,
+
             @Inline MixedWidths widths)
             implements IntxQuantizer {
         public Int8DynamicActivationIntxWeight {
-            new IntxScheme(weightDtype.bits(), groupsize, true, Numerics.TORCHAO);
+            new IntxScheme(weightDtype.bits(), groupsize, true, LearnedScales.numerics(learnedScales));
         }
 
         @Override
@@ -53,7 +57,7 @@ public sealed interface IntxQuantizer extends QuantizerConfig.OneScheme {
 
         @Override
         public QuantScheme scheme() {
-            return new IntxScheme(weightDtype.bits(), groupsize, true, Numerics.TORCHAO);
+            return new IntxScheme(weightDtype.bits(), groupsize, true, LearnedScales.numerics(learnedScales));
         }
     }
 
@@ -77,10 +81,13 @@ public sealed interface IntxQuantizer extends QuantizerConfig.OneScheme {
             @Key(value = Docs.CLAMPED_WEIGHTS, otherwise = "closed")
             GradientRule gradientRule,
 
+            @Key(value = Docs.LEARNED_SCALES, otherwise = "null") @Nullable
+            LearnedScales learnedScales,
+
             @Inline MixedWidths widths)
             implements IntxQuantizer {
         public IntxWeightOnly {
-            new IntxScheme(weightDtype.bits(), groupsize, false, Numerics.TORCHAO);
+            new IntxScheme(weightDtype.bits(), groupsize, false, LearnedScales.numerics(learnedScales));
         }
 
         @Override
@@ -90,7 +97,7 @@ public sealed interface IntxQuantizer extends QuantizerConfig.OneScheme {
 
         @Override
         public QuantScheme scheme() {
-            return new IntxScheme(weightDtype.bits(), groupsize, false, Numerics.TORCHAO);
+            return new IntxScheme(weightDtype.bits(), groupsize, false, LearnedScales.numerics(learnedScales));
         }
     }
 

@@ -8,12 +8,15 @@ import dev.halftone.quant.GradientRule;
 import dev.halftone.quant.ModelOptScheme;
 import dev.halftone.quant.QuantScheme;
 import java.util.Locale;
+import java.util.Optional;
 
 /// ModelOpt's configurations of int8, float8 and int4.
 @Component(value = "ModelOptQuantizer", doc = "a configuration of ModelOpt's `mtq.quantize`, by its name there")
 public record ModelOptQuantizer(
-        @Key("one whose inputs need no calibration: the others are refused")
+        @Key("its name; int8_default_cfg and fp8_default_cfg calibrate the inputs, the others take no such keys")
         ModelOptScheme.Config config,
+
+        @Inline CalibrationConfig calibration,
 
         @Inline LayerSelection layers,
 
@@ -23,11 +26,16 @@ public record ModelOptQuantizer(
         GradientRule gradientRule)
         implements QuantizerConfig.OneScheme {
     public ModelOptQuantizer {
-        if (new ModelOptScheme(config).calibrated()) {
+        if (!calibration.equals(CalibrationConfig.DEFAULT) && !new ModelOptScheme(config).staticActivations()) {
             throw new InputException(
-                    "config: %s calibrates the ranges of inputs, which this version does not. Use one of fp8_per_channel_per_token_cfg, int8_weight_only_cfg, int4_blockwise_weight_only_cfg."
+                    "calibration: %s has no static activations. Remove the keys calibration…, or use int8_default_cfg or fp8_default_cfg."
                             .formatted(config.name().toLowerCase(Locale.ROOT)));
         }
+    }
+
+    @Override
+    public Optional<CalibrationConfig> calibrated() {
+        return scheme().staticActivations() ? Optional.of(calibration) : Optional.empty();
     }
 
     @Override

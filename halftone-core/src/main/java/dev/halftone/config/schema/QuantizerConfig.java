@@ -6,13 +6,19 @@ import dev.halftone.config.Key;
 import dev.halftone.quant.GradientRule;
 import dev.halftone.quant.QuantScheme;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.stream.Collectors;
 
 /// What is quantized, and to what.
-public sealed interface QuantizerConfig {
+public sealed interface QuantizerConfig permits QuantizerConfig.OneScheme, QuantizerConfig.Composable, QatConfig {
     /// The quantizers that it consists of, in order: a layer gets the scheme of the last that means it.
     List<OneScheme> parts();
+
+    /// How the static activations of its layers are calibrated; empty where there are none.
+    default Optional<CalibrationConfig> calibrated() {
+        return CalibrationConfig.common(parts());
+    }
 
     /// The schemes in short, for a line of progress.
     default String label() {
@@ -28,6 +34,7 @@ public sealed interface QuantizerConfig {
                     Int8DynamicActivationInt8Weight,
                     W4A16,
                     Float8Quantizer,
+                    StaticQuantizer,
                     ModelOptQuantizer {
         /// The numbers that the layers are quantized to.
         QuantScheme scheme();
@@ -45,6 +52,11 @@ public sealed interface QuantizerConfig {
         }
 
         @Override
+        default Optional<CalibrationConfig> calibrated() {
+            return Optional.empty();
+        }
+
+        @Override
         default List<OneScheme> parts() {
             return List.of(this);
         }
@@ -59,6 +71,8 @@ public sealed interface QuantizerConfig {
             if (quantizers.isEmpty()) {
                 throw new InputException("quantizers: the list is empty. Name at least one quantizer.");
             }
+            CalibrationConfig.common(
+                    quantizers.stream().flatMap(q -> q.parts().stream()).toList());
         }
 
         @Override

@@ -9,7 +9,7 @@ import dev.halftone.config.Foreign;
 /// own key.
 @Foreign(
         value = {"model.lora_*", "model.apply_lora_*", "model.use_dora", "model.quantize_base"},
-        why = "there are no adapters in this version, only the recipes full and qat",
+        why = "this recipe trains no adapters of that kind",
         harmless = {})
 @Foreign(value = "model.attn_dropout", why = "there is no dropout", harmless = "0.0")
 @Foreign(value = "model", why = "config.json in checkpoint_dir says what the model is")

@@ -58,6 +58,7 @@ class RecipeConfigsTest {
                         new Granularity.PerGroup(32),
                         LayerSelection.ALL_BUT_HEAD,
                         GradientRule.CLOSED,
+                        null,
                         MixedWidths.NONE));
         assertThat(c.dataset().dataFiles()).containsExactly(Path.of("corpus/train"));
         assertThat(c.clipGradNorm()).isEqualTo(1.0);
@@ -91,7 +92,7 @@ class RecipeConfigsTest {
                 "dataset.split=test|dataset.split: 'test' is no split of local files.",
                 "profiler.enabled=True|profiler.enabled: 'true' cannot be honoured: there is no profiler. Set it to false or remove it.",
                 "metric_logger._component_=torchtune.training.metric_logging.WandBLogger|metric_logger._component_: 'WandBLogger' cannot be honoured",
-                "model.lora_rank=8|model.lora_rank: '8' cannot be honoured: there are no adapters in this version",
+                "model.quantize_base=true|model.quantize_base: 'true' cannot be honoured: this recipe trains no adapters of that kind",
                 "tensor_parallel_dim=2|tensor_parallel_dim: '2' cannot be honoured: this version trains on one device.",
                 "checkpointer.output_dirr=x|checkpointer.output_dirr: there is no such key. Did you mean 'output_dir'?",
             })
@@ -189,7 +190,9 @@ class RecipeConfigsTest {
         "Float8DynamicActivationFloat8WeightConfig, quantizer.weight_dtype=float8_e5m2, weight_dtype",
         "Float8DynamicActivationInt4WeightConfig, quantizer.groupsize=channel, groupsize",
         "Float8DynamicActivationInt4WeightConfig, quantizer.numerics=modelopt, have none of modelopt.",
-        "ModelOptQuantizer, quantizer.config=int8_default_cfg, calibrates the ranges of inputs",
+        "'ModelOptQuantizer, config: int8_weight_only_cfg', quantizer.calibration=mse, has no static activations",
+        "Int8StaticActivationInt8WeightConfig, quantizer.calibration_percentile=0, is not above 0",
+        "FP8, quantizer.calibration_batches=0, calibration_batches: 0 is too small",
         "ModelOptQuantizer, quantizer.config=int9, is not one of int8_default_cfg",
     })
     void whatIsNoFloat8IsRefused(String component, String key, String message) {
@@ -302,6 +305,52 @@ class RecipeConfigsTest {
         assertThat(quantizer.parts().get(2).layers().include()).containsExactly("model.embed_tokens");
         assertThat(quantizer.label())
                 .isEqualTo("8da4w-g32@torchao-legacy + int8wo-channel + int4wo-g64@torchao-legacy");
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "base_config: {_component_: GGUFWeightOnlyConfig, type: q4_0}|q4_0",
+                "base_config: {_component_: torchao.quantization.IntxWeightOnlyConfig, weight_dtype: torch.int4,"
+                        + " learned_scales: lsq}|int4wo-channel@lsq",
+                "weight_config: {_component_: IntxFakeQuantizeConfig, dtype: torch.int4, group_size: 32},"
+                        + " activation_config: {_component_: IntxFakeQuantizeConfig, dtype: torch.int8,"
+                        + " granularity: per_token, is_symmetric: False, eps: 1.1920928955078125e-07}"
+                        + "|8da4w-g32@torchao-legacy",
+                "weight_config: {_component_: IntxFakeQuantizeConfig, dtype: int2, granularity: per_channel,"
+                        + " range_learning: True, is_dynamic: False}|int2wo-channel@torchao-range-learning",
+            })
+    void qatConfigIsItsBaseOrItsFakeQuantizers(String keys, String label) {
+        assertThat(qatConfig(keys).label()).isEqualTo(label);
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "step: prepare|base_config: what is quantized is said by",
+                "base_config: {_component_: W4A16}, include: [a]|base_config: it says itself",
+                "weight_config: {_component_: IntxFakeQuantizeConfig, dtype: int4}|granularity: weights have groups",
+                "weight_config: {_component_: IntxFakeQuantizeConfig, dtype: int4, group_size: 32}|weight_config: float32",
+                "weight_config: {_component_: IntxFakeQuantizeConfig, dtype: int4, group_size: 32, range_learning: True}"
+                        + "|is_dynamic: scales that are trained",
+            })
+    void whatQatConfigCannotMeanIsRefused(String keys, String message) {
+        assertThatThrownBy(() -> qatConfig(keys))
+                .isInstanceOf(InputException.class)
+                .hasMessageContaining(message);
+    }
+
+    private static QuantizerConfig qatConfig(String keys) {
+        return Config.parse(
+                        "test",
+                        "output_dir: out\ncheckpoint_dir: model\nquantizer: {_component_: QATConfig, %s}\n"
+                                .formatted(keys),
+                        List.of())
+                .bind(QuantizeConfig.class)
+                .value()
+                .quantizer();
     }
 
     @Test
