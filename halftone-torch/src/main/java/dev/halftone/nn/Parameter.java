@@ -5,6 +5,7 @@ import dev.halftone.torch.NoGrad;
 import dev.halftone.torch.Ops;
 import dev.halftone.torch.Scope;
 import dev.halftone.torch.Torch;
+import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
@@ -87,6 +88,12 @@ public final class Parameter implements Weight {
         return a == null ? master.detach() : a.forward(master.detach());
     }
 
+    /// Whether the shadow depends on these values. That of a frozen weight beside a separate adapter does not.
+    private boolean isMadeOf(Parameter p) {
+        return Stream.of(active(adapter), active(transform))
+                .anyMatch(t -> t != null && t.parameters().containsValue(p));
+    }
+
     /// Whether a gradient of the shadow is of any use.
     private boolean hasTrainee() {
         return trainable() || trains(active(transform)) || trains(active(adapter));
@@ -157,7 +164,7 @@ public final class Parameter implements Weight {
     /// To be called after the masters changed, or a transform was switched on or off.
     public void changed() {
         stale = true;
-        if (owner != null) {
+        if (owner != null && owner.isMadeOf(this)) {
             owner.changed();
         }
     }
