@@ -1,7 +1,6 @@
 package dev.halftone.kernel;
 
 import static dev.halftone.kernel.Tiles.F;
-import static dev.halftone.kernel.Tiles.I;
 import static dev.halftone.kernel.Tiles.LANES;
 import static jdk.incubator.vector.VectorOperators.F2I;
 import static jdk.incubator.vector.VectorOperators.GE;
@@ -10,7 +9,6 @@ import static jdk.incubator.vector.VectorOperators.I2F;
 import static jdk.incubator.vector.VectorOperators.LT;
 import static jdk.incubator.vector.VectorOperators.MAX;
 import static jdk.incubator.vector.VectorOperators.MIN;
-import static jdk.incubator.vector.VectorOperators.XOR;
 
 import dev.halftone.DType;
 import dev.halftone.quant.GgufGrid;
@@ -27,7 +25,6 @@ import jdk.incubator.vector.IntVector;
 /// What is left at the end of a block, when whole vectors have been cut from it, goes through the oracle's scalar
 /// functions, and so does all of float16, in which nobody trains on a CPU.
 record GgufVectors(GgufGrid grid) implements VectorBlocks {
-    private static final int SIGN = 0x80000000;
 
     @Override
     public void fakeQuantize(float[] x, int from, int to) {
@@ -92,29 +89,13 @@ record GgufVectors(GgufGrid grid) implements VectorBlocks {
         return min == 0 ? GgufOracle.choose(x, from, to, lattice) : GgufOracle.range(min, max, lattice);
     }
 
-    /// The bits of a positive float, read as an int, order as the floats do, NaN stands above infinity, and a
-    /// negative float is below zero: so the largest int of the values and of the negated values, with 0 among them,
-    /// are the bits of max(x, 0) and of -min(x, 0). Where they are the same, the order of the values decides.
+    /// Where the largest and the smallest value are as far from 0, the order of the values decides.
     private static Block extreme(float[] x, int from, int to, GgufLattice lattice) {
-        IntVector highs = IntVector.zero(I);
-        IntVector lows = IntVector.zero(I);
-        int i = from;
-        for (; i <= to - LANES; i += LANES) {
-            IntVector bits = FloatVector.fromArray(F, x, i).reinterpretAsInts();
-            highs = highs.max(bits);
-            lows = lows.max(bits.lanewise(XOR, SIGN));
-        }
-        int high = highs.reduceLanes(MAX);
-        int low = lows.reduceLanes(MAX);
-        for (; i < to; i++) {
-            int bits = Float.floatToRawIntBits(x[i]);
-            high = Math.max(high, bits);
-            low = Math.max(low, bits ^ SIGN);
-        }
-        if (high == low) {
+        Tiles.Extremes e = Tiles.extremes(x, from, to);
+        if (e.high() == e.low()) {
             return GgufOracle.choose(x, from, to, lattice);
         }
-        float m = high > low ? Float.intBitsToFloat(high) : -Float.intBitsToFloat(low);
+        float m = e.high() > e.low() ? Float.intBitsToFloat(e.high()) : -Float.intBitsToFloat(e.low());
         return GgufOracle.extreme(m, lattice);
     }
 

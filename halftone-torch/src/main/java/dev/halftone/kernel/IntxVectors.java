@@ -1,12 +1,9 @@
 package dev.halftone.kernel;
 
 import static dev.halftone.kernel.Tiles.F;
-import static dev.halftone.kernel.Tiles.I;
 import static dev.halftone.kernel.Tiles.LANES;
 import static jdk.incubator.vector.VectorOperators.GT;
 import static jdk.incubator.vector.VectorOperators.LT;
-import static jdk.incubator.vector.VectorOperators.MAX;
-import static jdk.incubator.vector.VectorOperators.XOR;
 
 import dev.halftone.DType;
 import dev.halftone.quant.GradientRule;
@@ -17,7 +14,6 @@ import dev.halftone.quant.LearnedOracle;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorMask;
 import org.jspecify.annotations.Nullable;
 
@@ -32,7 +28,6 @@ import org.jspecify.annotations.Nullable;
 ///
 /// @param given what every block is quantized with; null where each chooses for itself
 record IntxVectors(IntxGrid grid, @Nullable Block given) implements VectorBlocks {
-    private static final int SIGN = 0x80000000;
     /// Added and subtracted again, it rounds to integers, half to even, what is smaller than 2^22; codes are.
     private static final float ROUNDER = 0x1.8p23f;
 
@@ -66,27 +61,9 @@ record IntxVectors(IntxGrid grid, @Nullable Block given) implements VectorBlocks
     }
 
     /// Scale and zero point of `x[from, to)`.
-    ///
-    /// The bits of a positive float, read as an int, order as the floats do, NaN stands above infinity, and a
-    /// negative float is below zero: so the largest int of the values and of the negated values, with 0 among them,
-    /// are the bits of max(x, 0) and of -min(x, 0).
     private static Block choose(float[] x, int from, int to, IntxGrid grid) {
-        IntVector highs = IntVector.zero(I);
-        IntVector lows = IntVector.zero(I);
-        int i = from;
-        for (; i <= to - LANES; i += LANES) {
-            IntVector bits = FloatVector.fromArray(F, x, i).reinterpretAsInts();
-            highs = highs.max(bits);
-            lows = lows.max(bits.lanewise(XOR, SIGN));
-        }
-        int high = highs.reduceLanes(MAX);
-        int low = lows.reduceLanes(MAX);
-        for (; i < to; i++) {
-            int bits = Float.floatToRawIntBits(x[i]);
-            high = Math.max(high, bits);
-            low = Math.max(low, bits ^ SIGN);
-        }
-        return IntxOracle.choose(-Float.intBitsToFloat(low), Float.intBitsToFloat(high), grid);
+        Tiles.Extremes e = Tiles.extremes(x, from, to);
+        return IntxOracle.choose(-Float.intBitsToFloat(e.low()), Float.intBitsToFloat(e.high()), grid);
     }
 
     /// In place.

@@ -5,6 +5,7 @@ import static jdk.incubator.vector.VectorOperators.LSHL;
 import static jdk.incubator.vector.VectorOperators.LSHR;
 import static jdk.incubator.vector.VectorOperators.MAX;
 import static jdk.incubator.vector.VectorOperators.MIN;
+import static jdk.incubator.vector.VectorOperators.XOR;
 import static jdk.incubator.vector.VectorOperators.ZERO_EXTEND_S2I;
 
 import dev.halftone.DType;
@@ -22,6 +23,7 @@ final class Tiles {
     static final VectorSpecies<Float> F = FloatVector.SPECIES_PREFERRED;
     static final VectorSpecies<Integer> I = IntVector.SPECIES_PREFERRED;
     static final int LANES = F.length();
+    private static final int SIGN = 0x80000000;
     private static final VectorSpecies<Short> S =
             VectorSpecies.of(short.class, VectorShape.forBitSize(F.vectorBitSize() / 2));
 
@@ -36,6 +38,33 @@ final class Tiles {
         IntVector bits = v.reinterpretAsInts();
         IntVector odd = bits.lanewise(LSHR, 16).and(1);
         return bits.add(odd).add(0x7fff).and(0xffff0000).reinterpretAsFloats();
+    }
+
+    /// The bits of `max(x, 0)` and of `-min(x, 0)`; those of a NaN where there is one of that sign.
+    record Extremes(int high, int low) {}
+
+    /// The extremes of `x[from, to)`.
+    ///
+    /// The bits of a positive float, read as an int, order as the floats do, NaN stands above infinity, and a
+    /// negative float is below zero: so they are the largest int of the values and of the negated values, with 0
+    /// among them.
+    static Extremes extremes(float[] x, int from, int to) {
+        IntVector highs = IntVector.zero(I);
+        IntVector lows = IntVector.zero(I);
+        int i = from;
+        for (; i <= to - LANES; i += LANES) {
+            IntVector bits = FloatVector.fromArray(F, x, i).reinterpretAsInts();
+            highs = highs.max(bits);
+            lows = lows.max(bits.lanewise(XOR, SIGN));
+        }
+        int high = highs.reduceLanes(MAX);
+        int low = lows.reduceLanes(MAX);
+        for (; i < to; i++) {
+            int bits = Float.floatToRawIntBits(x[i]);
+            high = Math.max(high, bits);
+            low = Math.max(low, bits ^ SIGN);
+        }
+        return new Extremes(high, low);
     }
 
     /// The largest magnitude in `x[from, to)`; NaN where it holds one.

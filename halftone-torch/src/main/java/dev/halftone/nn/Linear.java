@@ -98,9 +98,8 @@ public final class Linear extends Module implements WeightedLayer {
         inputTransform = transform;
     }
 
-    /// Sets what is computed from the input as it arrives, in the dtype of the product, and added to the output: `[…,
-    /// K]`
-    /// to `[…, N]`.
+    /// Sets what is computed from the input as it arrives and added to the output: `[…, K]` to `[…, N]`, in the
+    /// dtype of the product.
     public void setBranch(@Nullable UnaryOperator<Tensor> branch) {
         this.branch = branch;
     }

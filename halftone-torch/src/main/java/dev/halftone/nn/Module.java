@@ -56,9 +56,7 @@ public abstract class Module implements AutoCloseable {
     }
 
     /// [#namedParameters], and what the adapters and transforms of weights train beside them
-    /// ([WeightTransform#parameters]): all
-    /// that
-    /// an optimizer or a checkpoint of a run has to know.
+    /// ([WeightTransform#parameters]): all that an optimizer or a checkpoint of a run has to know.
     public final Map<String, Parameter> allParameters() {
         Map<String, Parameter> all = new LinkedHashMap<>();
         namedParameters().forEach((path, p) -> {

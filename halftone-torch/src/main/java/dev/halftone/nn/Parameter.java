@@ -12,11 +12,11 @@ import org.jspecify.annotations.Nullable;
 /// A tensor that is trained or at least stored: its *master* values, and the *shadow* that a forward pass uses
 /// where the two differ.
 ///
-/// They differ when a [WeightTransform] is active (an adapter's delta, then fake quantization), or when the computation
-/// runs in another
-/// dtype than the masters (float32 masters, bfloat16 products). The shadow is a leaf of the autograd graph. It is
-/// computed once after each change of the masters, however many forward passes follow (gradient accumulation,
-/// recomputation, evaluation), and [#collectGradient()] hands its gradient back to the masters.
+/// They differ when a [WeightTransform] is active (an adapter's delta, then fake quantization), or when the
+/// computation runs in another dtype than the masters (float32 masters, bfloat16 products). The shadow is a leaf of
+/// the autograd graph. It is computed once after each change of the masters, however many forward passes follow
+/// (gradient accumulation, recomputation, evaluation), and [#collectGradient()] hands its gradient back to the
+/// masters.
 public final class Parameter implements Weight {
     private final Tensor master;
     private @Nullable WeightTransform adapter;
