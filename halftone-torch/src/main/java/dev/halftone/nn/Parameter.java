@@ -11,9 +11,9 @@ import org.jspecify.annotations.Nullable;
 /// A tensor that is trained or at least stored: its *master* values, and the *shadow* that a forward pass uses
 /// where the two differ.
 ///
-/// They differ when a [WeightTransform] is active (an adapter's delta, then fake quantization), or when the computation
-/// runs in another
-/// dtype than the masters (float32 masters, bfloat16 products). The shadow is a leaf of the autograd graph. It is
+/// They differ when a [WeightTransform] is active (an adapter's delta, then fake quantization), or when the
+/// computation runs in another dtype than the masters (float32 masters, bfloat16 products). The shadow is a leaf of
+/// the autograd graph. It is
 /// computed once after each change of the masters, however many forward passes follow (gradient accumulation,
 /// recomputation, evaluation), and [#collectGradient()] hands its gradient back to the masters.
 public final class Parameter implements Weight {
@@ -127,10 +127,11 @@ public final class Parameter implements Weight {
         return adapter;
     }
 
-    /// Sets what is added to the trained values before the transform sees them.
+    /// Sets what is added to the trained values before the transform sees them. While it is not active, what it
+    /// trains changes nothing here: a frozen weight beside a branch is quantized once.
     public void setAdapter(@Nullable WeightTransform adapter) {
         this.adapter = adapter;
-        if (adapter != null) {
+        if (adapter != null && adapter.active()) {
             adapter.parameters().values().forEach(p -> p.owner = this);
         }
         dropShadow();
