@@ -5,6 +5,7 @@ import dev.halftone.config.Plain;
 import dev.halftone.config.schema.EvalConfig;
 import dev.halftone.config.schema.FinetuneConfig;
 import dev.halftone.config.schema.GenerateConfig;
+import dev.halftone.config.schema.MergeConfig;
 import dev.halftone.config.schema.QuantizeConfig;
 import dev.halftone.config.schema.RecipeConfig;
 import dev.halftone.eval.Perplexity;
@@ -17,6 +18,7 @@ import dev.halftone.recipe.Events;
 import dev.halftone.recipe.Events.Table;
 import dev.halftone.recipe.FinetuneRecipe;
 import dev.halftone.recipe.GenerateRecipe;
+import dev.halftone.recipe.MergeRecipe;
 import dev.halftone.recipe.QuantizeRecipe;
 import dev.halftone.recipe.Recipes;
 import dev.halftone.report.RunReport;
@@ -48,6 +50,7 @@ final class RecipeRun {
                         },
                         events,
                         results);
+            case MergeConfig c -> merge(Recipes.merge(c, events), events, results);
             case QuantizeConfig c -> quantize(Recipes.quantize(c, events), events, results);
             case EvalConfig c -> eval(Recipes.eval(c, events), results);
             case GenerateConfig c -> generate(Recipes.generate(c, events), events, results);
@@ -58,7 +61,16 @@ final class RecipeRun {
     }
 
     private static void finetune(FinetuneConfig config, FinetuneRecipe.Result result, Events events, ObjectNode to) {
-        to.put("model", result.model().toString()).put("steps", result.steps()).put("loss", result.loss());
+        if (result.model() != null) {
+            to.put("model", result.model().toString());
+        }
+        if (result.adapter() != null) {
+            to.put("adapter", result.adapter().toString());
+        }
+        to.put("steps", result.steps()).put("loss", result.loss());
+        if (result.mergeDrift() != null) {
+            to.set("merge_drift", result.mergeDrift().json());
+        }
         if (result.artifact() != null && result.certificate() != null) {
             artifact(result.artifact(), result.certificate(), to);
         }
@@ -68,6 +80,15 @@ final class RecipeRun {
 
     private static void quantize(QuantizeRecipe.Result result, Events events, ObjectNode to) {
         artifact(result.artifact(), result.certificate(), to);
+        tell(to, events);
+    }
+
+    private static void merge(MergeRecipe.Result result, Events events, ObjectNode to) {
+        if (result.certificate() == null) {
+            to.put("model", result.model().toString());
+        } else {
+            artifact(result.model(), result.certificate(), to);
+        }
         tell(to, events);
     }
 

@@ -6,6 +6,7 @@ import dev.halftone.config.Node;
 import dev.halftone.config.schema.EvalConfig;
 import dev.halftone.config.schema.FinetuneConfig;
 import dev.halftone.config.schema.GenerateConfig;
+import dev.halftone.config.schema.MergeConfig;
 import dev.halftone.config.schema.QuantizeConfig;
 import java.util.ArrayList;
 import java.util.List;
@@ -42,6 +43,7 @@ final class Registry {
                     List.of("qat_lora"),
                     FinetuneConfig.class,
                     FinetuneConfig::forQatLora),
+            new Recipe<>("merge", List.of(), List.of("merge"), MergeConfig.class, UnaryOperator.identity()),
             new Recipe<>("quantize", List.of(), List.of("quantize"), QuantizeConfig.class, UnaryOperator.identity()),
             new Recipe<>("eval", List.of("eleuther_eval"), List.of("eval"), EvalConfig.class, UnaryOperator.identity()),
             new Recipe<>(
@@ -76,8 +78,11 @@ final class Registry {
     /// The recipe that a configuration must be meant for, from the keys that only one kind has.
     static Optional<Recipe<?>> guess(Node.Mapping tree) {
         if (has(tree, "optimizer") || has(tree, "dataset")) {
-            boolean adapts = has(tree, "lora_rank");
+            boolean adapts = has(tree, "lora_rank") || has(tree, "model.lora_rank");
             return has(tree, "quantizer") ? find(adapts ? "qat_lora" : "qat") : find(adapts ? "lora" : "full");
+        }
+        if (has(tree, "adapter_dir")) {
+            return find("merge");
         }
         if (has(tree, "prompt") || has(tree, "messages") || has(tree, "max_new_tokens")) {
             return find("generate");

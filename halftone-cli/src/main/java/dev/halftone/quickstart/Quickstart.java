@@ -58,9 +58,10 @@ public record Quickstart(FinetuneConfig full, FinetuneConfig qat, List<Path> tex
         Perplexity basePtqPerplexity = evaluate(basePtq, events);
         events.line("3/5  Plain fine-tuning");
         FinetuneRecipe.Result tuned = Recipes.full(full, events);
-        Perplexity tunedFloat = evaluate(tuned.model(), events);
+        Path tunedModel = Objects.requireNonNull(tuned.model());
+        Perplexity tunedFloat = evaluate(tunedModel, events);
         events.line("4/5  The fine-tuned model after post-training quantization");
-        Path tunedPtq = quantize(tuned.model(), dir.resolve("full-ptq"), quantizer, events);
+        Path tunedPtq = quantize(tunedModel, dir.resolve("full-ptq"), quantizer, events);
         Perplexity tunedPtqPerplexity = evaluate(tunedPtq, events);
         events.line("5/5  The same fine-tuning, quantization-aware");
         FinetuneRecipe.Result trained = Recipes.qat(qat, events);
@@ -75,7 +76,7 @@ public record Quickstart(FinetuneConfig full, FinetuneConfig qat, List<Path> tex
         List<Row> rows = new ArrayList<>();
         rows.add(new Row("float", baseFloat, Weights.bytes(base), null));
         rows.add(new Row("PTQ", basePtqPerplexity, Weights.bytes(basePtq), null));
-        rows.add(new Row("float fine-tuned", tunedFloat, Weights.bytes(tuned.model()), null));
+        rows.add(new Row("float fine-tuned", tunedFloat, Weights.bytes(tunedModel), null));
         rows.add(new Row("float fine-tuned, then PTQ", tunedPtqPerplexity, Weights.bytes(tunedPtq), 0.0));
         rows.add(new Row("QAT", qatPerplexity, Weights.bytes(artifact), recovered));
         return new Outcome(rows, Objects.requireNonNull(trained.certificate()), artifact);

@@ -175,6 +175,41 @@ class RecipesEndToEndTest {
 
     @Test
     @Order(6)
+    void adaptersAreTrainedMergedAndShippedAsTheSameBytes() throws IOException {
+        String[] training = {
+            "checkpoint_dir=" + model, "dataset.data_files=" + text, "max_seq_len=32", "max_steps_per_epoch=2", "--json"
+        };
+        List<String> line = new ArrayList<>(Arrays.asList(training));
+        line.add("output_dir=" + at("qat_lora"));
+        ObjectNode trained =
+                Json.parseObject(run("qat_lora", line.toArray(String[]::new)).out());
+        assertThat(trained.at("/results/merge_drift/max_abs_logit_diff").doubleValue())
+                .isZero();
+        String adapter = trained.at("/results/adapter").asString();
+        Path artifact = folder.resolve("merged-artifact");
+        run("merge", "checkpoint_dir=" + model, "adapter_dir=" + adapter, "output_dir=" + artifact);
+        assertThat(artifact.resolve("certificate.json")).exists();
+        assertThat(artifact.resolve("model.safetensors"))
+                .hasSameBinaryContentAs(folder.resolve("qat_lora/quantized/model.safetensors"));
+
+        // Another run over the same base goes on with the adapter of the first.
+        line.set(line.size() - 1, "output_dir=" + at("lora"));
+        line.addAll(List.of("adapter_dir=" + adapter, "save_adapter_weights_only=true"));
+        Json.parseObject(run("lora", line.toArray(String[]::new)).out());
+        assertThat(folder.resolve("lora/epoch_0")).doesNotExist();
+        Path merged = folder.resolve("merged-model");
+        run(
+                "merge",
+                "checkpoint_dir=" + model,
+                "adapter_dir=" + at("lora/adapter_0"),
+                "output_dir=" + merged,
+                "~quantizer",
+                "--json");
+        assertThat(Cli.run("inspect", merged.toString()).out()).doesNotContain("weight_packed");
+    }
+
+    @Test
+    @Order(7)
     void generateStreamsTheSameTextThatJsonHolds() {
         String[] overrides = {
             "checkpoint_dir=" + model,
@@ -194,7 +229,7 @@ class RecipesEndToEndTest {
     }
 
     @Test
-    @Order(7)
+    @Order(8)
     void aConversationNeedsAChatTemplate() {
         Cli cli = Cli.run("run", "generate", "--config", "generate", "checkpoint_dir=" + model);
         assertThat(cli.status()).isEqualTo(2);
@@ -202,7 +237,7 @@ class RecipesEndToEndTest {
     }
 
     @Test
-    @Order(8)
+    @Order(9)
     @EnabledOnOs({OS.LINUX, OS.MAC})
     void anInterruptedRunSavesACheckpointAndSaysHowToGoOn() throws IOException, InterruptedException {
         List<String> line = new ArrayList<>(List.of(

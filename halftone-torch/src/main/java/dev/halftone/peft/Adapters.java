@@ -2,12 +2,14 @@ package dev.halftone.peft;
 
 import dev.halftone.InputException;
 import dev.halftone.nn.Embedding;
+import dev.halftone.nn.Globs;
 import dev.halftone.nn.Linear;
 import dev.halftone.nn.Module;
 import dev.halftone.nn.Parameter;
 import dev.halftone.torch.NoGrad;
 import dev.halftone.torch.Scope;
 import dev.halftone.torch.Torch;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -118,17 +120,19 @@ public final class Adapters {
     private static Map<String, Linear> select(Module model, List<String> globs) {
         Map<String, Linear> all = linears(model);
         Map<String, Linear> chosen = new LinkedHashMap<>();
+        List<Pattern> patterns = new ArrayList<>();
         for (String glob : globs) {
-            Pattern pattern = Pattern.compile(Pattern.quote(glob).replace("*", "\\E.*\\Q"));
+            Pattern pattern = Globs.pattern(glob);
             if (all.keySet().stream().noneMatch(name -> pattern.matcher(name).matches())) {
                 throw new InputException(
                         "lora_modules: '%s' matches no linear layer. Layers have names like %s; * stands for any characters."
                                 .formatted(
                                         glob, all.keySet().stream().findFirst().orElse("none")));
             }
+            patterns.add(pattern);
         }
         all.forEach((name, linear) -> {
-            if (globs.stream().anyMatch(glob -> name.matches(Pattern.quote(glob).replace("*", "\\E.*\\Q")))) {
+            if (patterns.stream().anyMatch(p -> p.matcher(name).matches())) {
                 chosen.put(name, linear);
             }
         });

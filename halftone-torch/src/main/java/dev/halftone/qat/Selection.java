@@ -2,6 +2,7 @@ package dev.halftone.qat;
 
 import dev.halftone.InputException;
 import dev.halftone.nn.Embedding;
+import dev.halftone.nn.Globs;
 import dev.halftone.nn.Linear;
 import dev.halftone.nn.Module;
 import dev.halftone.nn.WeightedLayer;
@@ -91,7 +92,7 @@ final class Selection {
     private static List<Pattern> patterns(String key, List<String> globs, Map<String, WeightedLayer> layers) {
         List<Pattern> patterns = new ArrayList<>();
         for (String glob : globs) {
-            Pattern pattern = pattern(glob);
+            Pattern pattern = Globs.pattern(glob);
             if (layers.keySet().stream().noneMatch(name -> matches(List.of(pattern), name, layers))) {
                 throw new InputException(
                         "%s: '%s' matches no linear layer. Layers have names like %s; * stands for any characters."
@@ -114,21 +115,7 @@ final class Selection {
         boolean exactly = layers.get(name) instanceof Embedding;
         return patterns.stream()
                 .anyMatch(p -> exactly
-                        ? p.pattern().equals(pattern(name).pattern())
+                        ? p.pattern().equals(Globs.pattern(name).pattern())
                         : p.matcher(name).matches());
-    }
-
-    private static Pattern pattern(String glob) {
-        StringBuilder regex = new StringBuilder();
-        for (int i = 0; i < glob.length(); i++) {
-            char c = glob.charAt(i);
-            regex.append(
-                    switch (c) {
-                        case '*' -> ".*";
-                        case '?' -> ".";
-                        default -> Pattern.quote(String.valueOf(c));
-                    });
-        }
-        return Pattern.compile(regex.toString());
     }
 }

@@ -29,47 +29,30 @@ import tools.jackson.databind.node.ObjectNode;
 /// @param codes their weights together
 /// @param equalCodes how many of them have the same code and the same scale on both sides
 /// @param tokens positions whose logits were compared
-/// @param maxAbsLogitDiff largest difference of any logit
-/// @param sqnrDb power of the expected logits over that of the differences, in dB; infinite where there are none
-/// @param top1Agreement share of positions with the same likeliest token
-/// @param perplexity of the model that was trained, a token, over the same positions; not comparable with that of a
-///     whole document
-/// @param artifactPerplexity the same of the artifact
-public record Certificate(
-        String scheme,
-        int layers,
-        long codes,
-        long equalCodes,
-        int tokens,
-        double maxAbsLogitDiff,
-        double sqnrDb,
-        double top1Agreement,
-        double perplexity,
-        double artifactPerplexity) {
+/// @param outputs of the model that was trained and of the artifact
+public record Certificate(String scheme, int layers, long codes, long equalCodes, int tokens, Agreement outputs) {
     static final double MIN_SQNR_DB = 60;
     static final double MIN_TOP1_AGREEMENT = 0.999;
 
     /// Whether the artifact may be shipped.
     public boolean holds() {
-        return codes > 0 && equalCodes == codes && sqnrDb >= MIN_SQNR_DB && top1Agreement >= MIN_TOP1_AGREEMENT;
+        return codes > 0
+                && equalCodes == codes
+                && outputs.sqnrDb() >= MIN_SQNR_DB
+                && outputs.top1() >= MIN_TOP1_AGREEMENT;
     }
 
     /// One line for a person.
     public String summary() {
         return String.format(
                 Locale.ROOT,
-                "%s: %,d of %,d codes equal in %d layers; over %d tokens largest logit difference %.3g, SQNR %s,"
-                        + " top-1 agreement %.2f %%, perplexity %.4f and %.4f",
+                "%s: %,d of %,d codes equal in %d layers; over %d tokens %s",
                 scheme,
                 equalCodes,
                 codes,
                 layers,
                 tokens,
-                maxAbsLogitDiff,
-                Double.isInfinite(sqnrDb) ? "infinite (identical)" : String.format(Locale.ROOT, "%.1f dB", sqnrDb),
-                100 * top1Agreement,
-                perplexity,
-                artifactPerplexity);
+                outputs.summary());
     }
 
     /// `certificate.json`: these figures, the tolerances, and whether they hold. An infinite SQNR is null.
@@ -80,12 +63,8 @@ public record Certificate(
                 .put("layers", layers)
                 .put("codes", codes)
                 .put("equal_codes", equalCodes)
-                .put("tokens", tokens)
-                .put("max_abs_logit_diff", maxAbsLogitDiff)
-                .put("sqnr_db", Double.isInfinite(sqnrDb) ? null : sqnrDb)
-                .put("top1_agreement", top1Agreement)
-                .put("perplexity", perplexity)
-                .put("artifact_perplexity", artifactPerplexity);
+                .put("tokens", tokens);
+        json.setAll(outputs.json());
         json.putObject("tolerance")
                 .put("equal_codes", "all")
                 .put("min_sqnr_db", MIN_SQNR_DB)
@@ -116,83 +95,13 @@ public record Certificate(
                 }
             }
         }
-        return compare(
-                expectedLogits,
-                logits(loaded, tokens),
-                tokens.ids(),
+        return new Certificate(
                 String.join(" + ", schemes),
                 layers,
                 codes,
-                equal);
-    }
-
-    /// In one sentence, how far a model is from what it was before.
-    ///
-    /// @param before `[S, V]` logits, row-major
-    static String drift(float[] before, CausalLm after, Tokens tokens) {
-        Certificate c = compare(before, logits(after, tokens), tokens.ids(), "", 0, 0, 0);
-        return String.format(
-                Locale.ROOT,
-                "SQNR %.1f dB, top-1 agreement %.2f %%, perplexity %.4f before and %.4f after",
-                c.sqnrDb(),
-                100 * c.top1Agreement(),
-                c.perplexity(),
-                c.artifactPerplexity());
-    }
-
-    private static Certificate compare(
-            float[] expected, float[] actual, int[] ids, String scheme, int layers, long codes, long equal) {
-        int rows = ids.length;
-        int vocabulary = expected.length / rows;
-        double signal = 0;
-        double noise = 0;
-        double largest = 0;
-        int agreed = 0;
-        for (int row = 0; row < rows; row++) {
-            int likeliest = 0;
-            int likeliestActual = 0;
-            for (int v = 0; v < vocabulary; v++) {
-                int i = row * vocabulary + v;
-                double difference = (double) expected[i] - actual[i];
-                signal += (double) expected[i] * expected[i];
-                noise += difference * difference;
-                // NaN on either side must not pass for equality.
-                largest = Double.isNaN(difference) ? Double.NaN : Math.max(largest, Math.abs(difference));
-                likeliest = expected[i] > expected[row * vocabulary + likeliest] ? v : likeliest;
-                likeliestActual = actual[i] > actual[row * vocabulary + likeliestActual] ? v : likeliestActual;
-            }
-            agreed += likeliest == likeliestActual ? 1 : 0;
-        }
-        double sqnr = noise == 0 ? Double.POSITIVE_INFINITY : 10 * Math.log10(signal / noise);
-        return new Certificate(
-                scheme,
-                layers,
-                codes,
                 equal,
-                rows,
-                largest,
-                sqnr,
-                agreed / (double) rows,
-                perplexity(expected, ids),
-                perplexity(actual, ids));
-    }
-
-    /// exp of the mean negative log-likelihood of each token after those before it.
-    private static double perplexity(float[] logits, int[] ids) {
-        int vocabulary = logits.length / ids.length;
-        double sum = 0;
-        for (int row = 0; row < ids.length - 1; row++) {
-            double largest = Double.NEGATIVE_INFINITY;
-            for (int v = 0; v < vocabulary; v++) {
-                largest = Math.max(largest, logits[row * vocabulary + v]);
-            }
-            double total = 0;
-            for (int v = 0; v < vocabulary; v++) {
-                total += Math.exp(logits[row * vocabulary + v] - largest);
-            }
-            sum += largest + Math.log(total) - logits[row * vocabulary + ids[row + 1]];
-        }
-        return Math.exp(sum / (ids.length - 1));
+                tokens.ids().length,
+                Agreement.of(expectedLogits, logits(loaded, tokens), tokens.ids()));
     }
 
     private static long equalCodes(QuantizedWeight a, QuantizedWeight b) {

@@ -7,8 +7,6 @@ import dev.halftone.checkpoint.InputScales;
 import dev.halftone.checkpoint.PeftFolders;
 import dev.halftone.checkpoint.StepCheckpoints.StepCheckpoint;
 import dev.halftone.config.schema.FinetuneConfig;
-import dev.halftone.config.schema.LoraConfig;
-import dev.halftone.config.schema.LoraConfig.LoraForm;
 import dev.halftone.data.Batch;
 import dev.halftone.format.AtomicFiles;
 import dev.halftone.format.hf.HfWriter;
@@ -21,9 +19,6 @@ import dev.halftone.model.Tokens;
 import dev.halftone.nn.Parameter;
 import dev.halftone.optim.AdamW;
 import dev.halftone.optim.LrSchedule;
-import dev.halftone.peft.Adapters;
-import dev.halftone.peft.Lora;
-import dev.halftone.peft.LoraSettings;
 import dev.halftone.qat.InputCalibration;
 import dev.halftone.qat.Qat;
 import dev.halftone.torch.Device;
@@ -32,7 +27,6 @@ import dev.halftone.torch.Torch;
 import dev.halftone.train.RunFolder;
 import dev.halftone.train.TrainStep;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -52,13 +46,23 @@ import org.jspecify.annotations.Nullable;
 public final class FinetuneRecipe implements AutoCloseable {
     /// What came of a run.
     ///
-    /// @param model the float model after the last epoch, in the dtypes of the one it came from
-    /// @param artifact the same model quantized as it was trained; null after `full`
+    /// @param model the float model after the last epoch, in the dtypes of the one it came from; null where only
+    ///     adapters are saved
+    /// @param adapter what `lora` and `qat_lora` trained, in PEFT's format; null without adapters
+    /// @param mergeDrift what merging adapters changed: nothing in the merged form, or the run fails; null without
+    ///     adapters
+    /// @param artifact the model quantized as it was trained; null without a quantizer
     /// @param certificate of the artifact
     /// @param steps optimizer steps of the whole run
     /// @param loss of the last step that was logged, in nats a label
     public record Result(
-            Path model, @Nullable Path artifact, @Nullable Certificate certificate, long steps, double loss) {}
+            @Nullable Path model,
+            @Nullable Path adapter,
+            @Nullable Agreement mergeDrift,
+            @Nullable Path artifact,
+            @Nullable Certificate certificate,
+            long steps,
+            double loss) {}
 
     private final FinetuneConfig config;
     private final Events events;
@@ -127,7 +131,7 @@ public final class FinetuneRecipe implements AutoCloseable {
         }
         model = model();
         if (adapts()) {
-            attachAdapters();
+            RunAdapters.attach(config, model, events);
         }
         if (config.quantizer() != null) {
             var layers = Qat.prepare(
@@ -153,30 +157,6 @@ public final class FinetuneRecipe implements AutoCloseable {
 
     private boolean adapts() {
         return config.lora().loraRank() != null;
-    }
-
-    private void attachAdapters() {
-        LoraConfig c = config.lora();
-        int rank = Objects.requireNonNull(c.loraRank());
-        LoraForm form = c.loraForm() != null
-                ? c.loraForm()
-                : config.quantizer() != null || c.useDora() ? LoraForm.MERGED : LoraForm.SEPARATE;
-        LoraSettings settings = new LoraSettings(
-                rank,
-                c.loraAlpha() == null ? 2.0 * rank : c.loraAlpha(),
-                c.useRslora(),
-                c.useDora(),
-                c.loraDropout(),
-                switch (form) {
-                    case MERGED -> LoraSettings.Form.MERGED;
-                    case SEPARATE -> LoraSettings.Form.SEPARATE;
-                });
-        List<String> layers = Adapters.attach(model, settings, c.globs(), config.seed());
-        if (c.adapterDir() != null) {
-            PeftFolders.load(c.adapterDir(), model);
-        }
-        events.line("Adapting %d layers with rank %d, %s"
-                .formatted(layers.size(), rank, form.name().toLowerCase(Locale.ROOT)));
     }
 
     private CausalLm model() {
@@ -350,12 +330,14 @@ public final class FinetuneRecipe implements AutoCloseable {
     }
 
     private void saveModel(int epoch) {
-        Path dir = folder.model(epoch);
-        Checkpoints.saveFloat(dir, model, config.checkpointDir(), HfWriter.DEFAULT_SHARD_BYTES, true);
-        events.line("Saved the model after epoch %d of %d as %s".formatted(epoch + 1, config.epochs(), dir));
+        Path base = config.checkpointDir();
+        if (!config.saveAdapterWeightsOnly()) {
+            Checkpoints.saveFloat(folder.model(epoch), model, base, HfWriter.DEFAULT_SHARD_BYTES, true);
+            saved("model", epoch, folder.model(epoch));
+        }
         if (adapts()) {
-            PeftFolders.save(folder.adapter(epoch), model, config.checkpointDir());
-            events.line("Saved its adapters as %s".formatted(folder.adapter(epoch)));
+            PeftFolders.save(folder.adapter(epoch), model, base);
+            saved("adapters", epoch, folder.adapter(epoch));
         }
         Integer keep = config.keepLastNCheckpoints();
         if (keep != null && epoch >= keep) {
@@ -364,8 +346,13 @@ public final class FinetuneRecipe implements AutoCloseable {
         }
     }
 
+    private void saved(String what, int epoch, Path dir) {
+        events.line("Saved the %s after epoch %d of %d as %s".formatted(what, epoch + 1, config.epochs(), dir));
+    }
+
     private Result finish() {
-        Path trained = folder.model(config.epochs() - 1);
+        int last = config.epochs() - 1;
+        Agreement drift = adapts() ? RunAdapters.merge(config, model, events) : null;
         Path artifact = null;
         Certificate certificate = null;
         if (config.quantizer() != null) {
@@ -373,40 +360,20 @@ public final class FinetuneRecipe implements AutoCloseable {
             optimizer.close();
             artifact = folder.artifact();
             AtomicFiles.deleteFolder(artifact);
-            mergeAdapters();
             certificate = CertifiedArtifact.write(
                     artifact, model, config.checkpointDir(), config.dtype(), config.computeDtype(), device, events);
             events.line("Saved the quantized model as %s. Certified: %s".formatted(artifact, certificate.summary()));
         }
-        Result result = new Result(trained, artifact, certificate, totalSteps, lastLoss());
+        Result result = new Result(
+                config.saveAdapterWeightsOnly() ? null : folder.model(last),
+                adapts() ? folder.adapter(last) : null,
+                drift,
+                artifact,
+                certificate,
+                totalSteps,
+                lastLoss());
         folder.write(record.finished(result));
         return result;
-    }
-
-    /// Makes adapters part of the weights. In the merged form that changes no bit; in the separate one quantizing the
-    /// sums
-    /// gives another model than the one that was trained: says by how much.
-    private void mergeAdapters() {
-        Map<String, Lora> adapters = Adapters.of(model);
-        if (adapters.isEmpty()) {
-            return;
-        }
-        Tokens tokens = CertificateText.tokens(
-                config.checkpointDir(),
-                model.config().vocabSize(),
-                model.config().maxPositions());
-        Qat.setActive(model, true);
-        float[] trained = Certificate.logits(model, tokens);
-        Adapters.merge(model);
-        if (adapters.values().stream().anyMatch(Lora::active)) {
-            if (!Arrays.equals(trained, Certificate.logits(model, tokens))) {
-                throw new RunException("Merging the adapters changed what the model computes (%s). Report it."
-                        .formatted(Certificate.drift(trained, model, tokens)));
-            }
-        } else {
-            events.line("Merging the separate adapters changes the quantized model: %s"
-                    .formatted(Certificate.drift(trained, model, tokens)));
-        }
     }
 
     @Override

@@ -1,9 +1,12 @@
 package dev.halftone.recipe;
 
+import dev.halftone.DType;
 import dev.halftone.InputException;
 import dev.halftone.RunException;
 import dev.halftone.checkpoint.Checkpoints;
+import dev.halftone.config.schema.KernelChoice;
 import dev.halftone.config.schema.QuantizeConfig;
+import dev.halftone.config.schema.QuantizerConfig;
 import dev.halftone.format.hf.HfWriter;
 import dev.halftone.model.CausalLm;
 import dev.halftone.qat.Qat;
@@ -11,6 +14,7 @@ import dev.halftone.qat.QuantizedLayer;
 import dev.halftone.torch.Device;
 import java.nio.file.Path;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /// A float model becomes a certified artifact: post-training quantization, or, for a model that was trained for
 /// this very scheme, what its training aimed at. Both are the same computation.
@@ -29,16 +33,38 @@ public final class QuantizeRecipe {
         Device device = Device.parse(config.device());
         events.line("Loading %s".formatted(config.checkpointDir()));
         try (CausalLm model = Checkpoints.loadFloat(config.checkpointDir(), config.dtype(), config.dtype(), device)) {
-            List<QuantizedLayer> layers = Qat.prepare(
-                    model, Plans.of(config.quantizer(), config.kernels(), model, config.checkpointDir(), events));
-            events.line("Quantizing %d layers to %s"
-                    .formatted(layers.size(), config.quantizer().label()));
-            events.aside(LayerTable.of(model, layers));
-            Calibrations.run(model, config.quantizer(), config.checkpointDir(), events);
-            Certificate certificate = CertifiedArtifact.write(
-                    config.outputDir(), model, config.checkpointDir(), config.dtype(), config.dtype(), device, events);
-            events.line("Certified: " + certificate.summary());
+            Certificate certificate = quantize(
+                    config.outputDir(),
+                    model,
+                    config.quantizer(),
+                    config.kernels(),
+                    config.checkpointDir(),
+                    config.dtype(),
+                    device,
+                    events);
             return new Result(config.outputDir(), certificate);
         }
+    }
+
+    /// Quantizes a float model and writes it, certified.
+    ///
+    /// @param original the folder that the model was loaded from
+    /// @param dtype what it was loaded as
+    static Certificate quantize(
+            Path dir,
+            CausalLm model,
+            QuantizerConfig quantizer,
+            @Nullable KernelChoice kernels,
+            Path original,
+            DType dtype,
+            Device device,
+            Events events) {
+        List<QuantizedLayer> layers = Qat.prepare(model, Plans.of(quantizer, kernels, model, original, events));
+        events.line("Quantizing %d layers to %s".formatted(layers.size(), quantizer.label()));
+        events.aside(LayerTable.of(model, layers));
+        Calibrations.run(model, quantizer, original, events);
+        Certificate certificate = CertifiedArtifact.write(dir, model, original, dtype, dtype, device, events);
+        events.line("Certified: " + certificate.summary());
+        return certificate;
     }
 }

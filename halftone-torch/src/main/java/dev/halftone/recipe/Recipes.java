@@ -3,6 +3,7 @@ package dev.halftone.recipe;
 import dev.halftone.config.schema.EvalConfig;
 import dev.halftone.config.schema.FinetuneConfig;
 import dev.halftone.config.schema.GenerateConfig;
+import dev.halftone.config.schema.MergeConfig;
 import dev.halftone.config.schema.QuantizeConfig;
 
 /// The recipes, as functions from a configuration to a result. All of them throw a [dev.halftone.InputException]
@@ -35,6 +36,11 @@ public final class Recipes {
     /// Trains adapters for the quantizer's grid, and quantizes the merged result.
     public static FinetuneRecipe.Result qatLora(FinetuneConfig config, Events events) {
         return FinetuneRecipe.qatLora(config, events);
+    }
+
+    /// Merges an adapter into its model, in float or quantized.
+    public static MergeRecipe.Result merge(MergeConfig config, Events events) {
+        return MergeRecipe.run(config, events);
     }
 
     /// Quantizes a float model into a certified artifact.

@@ -129,8 +129,16 @@ final class RunRecord {
         ObjectNode results = run.putObject("results")
                 .put("steps", result.steps())
                 .put("loss", result.loss())
-                .put("peak_memory_bytes", ProcessMemory.peak())
-                .put("model", result.model().toString());
+                .put("peak_memory_bytes", ProcessMemory.peak());
+        if (result.model() != null) {
+            results.put("model", result.model().toString());
+        }
+        if (result.adapter() != null) {
+            results.put("adapter", result.adapter().toString());
+        }
+        if (result.mergeDrift() != null) {
+            results.set("merge_drift", result.mergeDrift().json());
+        }
         if (result.artifact() != null && result.certificate() != null) {
             results.put("artifact", result.artifact().toString());
             results.set("certificate", result.certificate().json());

@@ -58,11 +58,7 @@ class ParameterTest {
     }
 
     /// A frozen weight times a trained number.
-    private record Factor(Parameter factor) implements WeightTransform {
-        @Override
-        public boolean active() {
-            return true;
-        }
+    private record Factor(Parameter factor, boolean active) implements WeightTransform {
 
         @Override
         public Map<String, Parameter> parameters() {
@@ -86,7 +82,7 @@ class ParameterTest {
         try (Scope _ = Scope.open()) {
             Parameter factor = new Parameter(Torch.of(new float[] {2}, 1));
             Parameter p = new Parameter(Torch.of(new float[] {1, 3}, 1, 2));
-            p.setTransform(new Factor(factor));
+            p.setTransform(new Factor(factor, true));
             Linear layer = new Linear(p, null);
             factor.setTrainable(true);
             assertThat(layer.namedParameters()).containsOnlyKeys("weight");
@@ -101,6 +97,24 @@ class ParameterTest {
             Ops.fill_(factor.master().detach(), 3);
             factor.changed();
             assertThat(Torch.floats(layer.forward(x))).containsExactly(39);
+        }
+    }
+
+    @Test
+    void whatRunsBesideAWeightDoesNotComputeItAnew() {
+        for (boolean merged : new boolean[] {false, true}) {
+            try (Scope _ = Scope.open()) {
+                Parameter factor = new Parameter(Torch.of(new float[] {2}, 1));
+                Parameter p = new Parameter(Torch.of(new float[] {1, 3}, 1, 2));
+                Doubling twice = new Doubling();
+                p.setTransform(twice);
+                p.setAdapter(new Factor(factor, merged));
+                assertThat(Torch.floats(p.value())).containsExactly(merged ? new float[] {4, 12} : new float[] {2, 6});
+                factor.changed();
+                p.value();
+                assertThat(twice.runs).isEqualTo(merged ? 2 : 1);
+                assertThat(Torch.floats(p.adapted())).containsExactly(2, 6);
+            }
         }
     }
 

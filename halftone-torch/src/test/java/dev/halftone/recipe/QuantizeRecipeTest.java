@@ -52,8 +52,8 @@ class QuantizeRecipeTest {
         assertThat(certificate.holds()).isTrue();
         assertThat(certificate.layers()).isEqualTo(15);
         assertThat(certificate.equalCodes()).isEqualTo(certificate.codes()).isPositive();
-        assertThat(certificate.maxAbsLogitDiff()).isZero();
-        assertThat(certificate.top1Agreement()).isEqualTo(1);
+        assertThat(certificate.outputs().maxAbsDiff()).isZero();
+        assertThat(certificate.outputs().top1()).isEqualTo(1);
         assertThat(certificate.summary()).contains("8da4w-g32", "identical", "100.00 %");
         JsonNode json = Json.readObject(dir.resolve("artifact/certificate.json"));
         assertThat(json.get("holds").booleanValue()).isTrue();
@@ -97,7 +97,9 @@ class QuantizeRecipeTest {
         Recipes.quantize(config(TinyRun.golden("model"), "artifact", "fp32"), Events.NONE);
         Certificate good = CertifyRecipe.run(artifact, TinyRun.golden("model"), Device.CPU, Events.NONE);
         assertThat(good.holds()).isTrue();
-        assertThat(good.perplexity()).isEqualTo(good.artifactPerplexity()).isGreaterThan(1);
+        assertThat(good.outputs().perplexity())
+                .isEqualTo(good.outputs().otherPerplexity())
+                .isGreaterThan(1);
 
         Path weights = artifact.resolve("model.safetensors");
         byte[] bytes = Files.readAllBytes(weights);

@@ -39,7 +39,7 @@ import org.jspecify.annotations.Nullable;
         why = "this version trains on one device",
         harmless = {"1", "-1"})
 @Foreign(
-        value = {"enable_fp8_training", "resize_token_embeddings", "save_adapter_weights_only"},
+        value = {"enable_fp8_training", "resize_token_embeddings"},
         why = "this version has nothing of the kind",
         harmless = "false")
 @Foreign(
@@ -73,6 +73,9 @@ public record FinetuneConfig(
         QuantizerConfig quantizer,
 
         @Inline LoraConfig lora,
+
+        @Key(value = "whether an epoch leaves only its adapters, and not the merged model too", otherwise = "false")
+        boolean saveAdapterWeightsOnly,
 
         @Key(
                 value =
@@ -259,10 +262,14 @@ public record FinetuneConfig(
         if (lora.loraRank() == null) {
             throw new InputException("lora_rank: the recipe %s needs one. Set lora_rank=8.".formatted(recipe));
         }
+        if (lora.trainBase() && saveAdapterWeightsOnly) {
+            throw new InputException(
+                    "save_adapter_weights_only: the weights are trained too, and would be lost. Set it or train_base to false.");
+        }
     }
 
     private void withoutAdapters(String recipe, String other) {
-        if (lora.loraRank() != null) {
+        if (lora.loraRank() != null || saveAdapterWeightsOnly) {
             throw new InputException(
                     "lora_rank: the recipe %s trains all weights. Run %s instead, or remove the lora_… keys."
                             .formatted(recipe, other));

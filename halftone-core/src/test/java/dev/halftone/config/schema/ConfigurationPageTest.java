@@ -37,6 +37,7 @@ class ConfigurationPageTest {
         StringBuilder page = new StringBuilder(INTRODUCTION);
         page.append(Reference.recipe("The recipes `full` and `qat`", FinetuneConfig.class))
                 .append('\n');
+        page.append(Reference.recipe("The recipe `merge`", MergeConfig.class)).append('\n');
         page.append(Reference.recipe("The recipe `quantize`", QuantizeConfig.class))
                 .append('\n');
         page.append(Reference.recipe("The recipe `eval`", EvalConfig.class)).append('\n');

@@ -57,6 +57,22 @@ class TorchtuneFilesTest {
     }
 
     @Test
+    void adaptersStandWhereTorchtuneHasThem() throws IOException {
+        String[] overrides = {
+            "dataset.data_files=a.json", "checkpointer.output_dir=/tmp/qat_lora_finetune_output", "model.lora_rank=32"
+        };
+        FinetuneConfig c = config("llama3_2_1B_qat_lora", overrides)
+                .bind(FinetuneConfig.class)
+                .value()
+                .forQatLora();
+        assertThat(c.lora().loraRank()).isEqualTo(32);
+        assertThat(c.lora().loraAlpha()).isEqualTo(128);
+        assertThat(c.lora().globs())
+                .containsExactly("*.q_proj", "*.v_proj", "*.o_proj", "*.gate_proj", "*.up_proj", "*.down_proj");
+        assertThat(c.saveAdapterWeightsOnly()).isFalse();
+    }
+
+    @Test
     void fullOnOneDeviceBinds() throws IOException {
         FinetuneConfig full = config("llama3_2_1B_full_single_device", "dataset.data_files=a.json")
                 .bind(FinetuneConfig.class)
