@@ -113,7 +113,7 @@ public final class Parameter implements Weight {
         return Torch.dtype(master);
     }
 
-    /// The dtype of [#value()].
+    @Override
     public DType computeDtype() {
         return computeDtype;
     }
@@ -130,6 +130,7 @@ public final class Parameter implements Weight {
         dropShadow();
     }
 
+    @Override
     public @Nullable WeightTransform adapter() {
         return adapter;
     }

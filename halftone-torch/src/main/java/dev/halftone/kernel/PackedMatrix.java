@@ -1,0 +1,51 @@
+package dev.halftone.kernel;
+
+import dev.halftone.DType;
+import dev.halftone.torch.Ops;
+import dev.halftone.torch.Scope;
+import dev.halftone.torch.Torch;
+import java.util.Arrays;
+import java.util.List;
+import org.bytedeco.pytorch.Tensor;
+
+/// A quantized matrix `[N, K]` in as few bytes as its format takes.
+public interface PackedMatrix {
+    /// `[N, K]`.
+    long[] shape();
+
+    /// The values, in the dtype of their arithmetic. Not recorded by autograd.
+    Tensor dequantize();
+
+    /// The values of some rows, `[…, K]`, as [#dequantize].
+    ///
+    /// @param ids int64 `[…]`
+    default Tensor rows(Tensor ids) {
+        try (Scope scope = Scope.open()) {
+            return scope.keep(Ops.embedding(dequantize(), ids));
+        }
+    }
+
+    /// The tensors that it consists of, which whoever holds it owns and frees.
+    List<Tensor> parts();
+
+    /// The memory that it takes.
+    default long bytes() {
+        return parts().stream().mapToLong(t -> t.numel() * t.element_size()).sum();
+    }
+
+    /// A tensor of this dtype and of the matrix' shape on the device of its first part.
+    default Tensor emptyValues(DType dtype) {
+        return Torch.emptyLike(parts().getFirst(), dtype, shape());
+    }
+
+    /// `K` for rows that are made of whole blocks.
+    ///
+    /// @throws IllegalArgumentException if they are not
+    static int columns(long[] shape, int block) {
+        if (shape.length != 2 || shape[1] % block != 0) {
+            throw new IllegalArgumentException(
+                    "%s has no rows of blocks of %d".formatted(Arrays.toString(shape), block));
+        }
+        return Math.toIntExact(shape[1]);
+    }
+}
