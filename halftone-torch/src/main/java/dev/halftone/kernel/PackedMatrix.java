@@ -1,10 +1,7 @@
 package dev.halftone.kernel;
 
-import dev.halftone.DType;
 import dev.halftone.torch.Ops;
 import dev.halftone.torch.Scope;
-import dev.halftone.torch.Torch;
-import java.util.Arrays;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 
@@ -31,21 +28,5 @@ public interface PackedMatrix {
     /// The memory that it takes.
     default long bytes() {
         return parts().stream().mapToLong(t -> t.numel() * t.element_size()).sum();
-    }
-
-    /// A tensor of this dtype and of the matrix' shape on the device of its first part.
-    default Tensor emptyValues(DType dtype) {
-        return Torch.emptyLike(parts().getFirst(), dtype, shape());
-    }
-
-    /// `K` for rows that are made of whole blocks.
-    ///
-    /// @throws IllegalArgumentException if they are not
-    static int columns(long[] shape, int block) {
-        if (shape.length != 2 || shape[1] % block != 0) {
-            throw new IllegalArgumentException(
-                    "%s has no rows of blocks of %d".formatted(Arrays.toString(shape), block));
-        }
-        return Math.toIntExact(shape[1]);
     }
 }

@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
         why = "nothing is written")
 public record GenerateConfig(
         @Key(
-                value = "a Hugging Face folder: a float model, or an artifact that `quantize` wrote",
+                value = "a Hugging Face folder: a float model, or an artifact that `quantize` wrote; or a .gguf file",
                 also = "checkpointer.checkpoint_dir")
         Path checkpointDir,
 
