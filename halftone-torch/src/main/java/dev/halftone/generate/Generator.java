@@ -10,12 +10,13 @@ import dev.halftone.torch.Ops;
 import dev.halftone.torch.Scope;
 import dev.halftone.torch.Torch;
 import java.util.Arrays;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.IntConsumer;
 import org.bytedeco.pytorch.Tensor;
 
-/// Lets a model continue a sequence of token ids: the prompt in one forward pass, then a token a pass, with a cache
-/// of keys and values.
+/// Lets a model continue a sequence of token ids: the prompt in one forward pass, then a token a step
+/// ([CausalLm#tokenStep], or a pass where there is none), with a cache of keys and values.
 ///
 /// Native memory is taken once, for the cache; what a step allocates is freed with the step.
 public final class Generator {
@@ -53,10 +54,14 @@ public final class Generator {
         Sampler sampler = new Sampler(sampling);
         long start = System.nanoTime();
         long first = start;
+        Optional<CausalLm.TokenStep> step = model.tokenStep();
         try (KvCache cache = new KvCache(prompt.length + room)) {
             int[] unread = prompt;
             while (n < room && !ended) {
-                int token = sampler.next(logits(unread, cache));
+                int token = sampler.next(
+                        n == 0 || step.isEmpty()
+                                ? logits(unread, cache)
+                                : step.get().logits(tokens[n - 1], cache));
                 first = n == 0 ? System.nanoTime() : first;
                 ended = eosIds.contains(token);
                 if (!ended) {

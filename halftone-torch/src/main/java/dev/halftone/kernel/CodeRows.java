@@ -36,7 +36,8 @@ record CodeRows(
         int columns = Math.toIntExact(q.codes().size(1));
         int group = grid.granularity().groupSize(columns);
         return switch (grid) {
-            case IntxGrid _, LearnedGrid _, CompressedIntGrid _, Int4Grid _ when group % LANES == 0 && columns > 0 -> {
+            case IntxGrid _, LearnedGrid _, CompressedIntGrid _, Int4Grid _
+            when group % LANES == 0 && columns > 0 -> {
                 float[] scales = groups(q.scale(), q, group);
                 yield Optional.of(new CodeRows(
                         Torch.memory(q.codes()),

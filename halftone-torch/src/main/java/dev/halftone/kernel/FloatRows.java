@@ -20,7 +20,8 @@ import jdk.incubator.vector.VectorSpecies;
 ///
 /// Four sums of eight lanes take turns, so that one addition need not wait for the one before.
 record FloatRows(MemorySegment w, DType dtype, int rows, int columns) implements RowMatrix {
-    private static final VectorSpecies<Short> HALVES = WIDTH == LANES ? ShortVector.SPECIES_128 : ShortVector.SPECIES_64;
+    private static final VectorSpecies<Short> HALVES =
+            WIDTH == LANES ? ShortVector.SPECIES_128 : ShortVector.SPECIES_64;
     private static final int STEP = 4 * LANES;
 
     @Override

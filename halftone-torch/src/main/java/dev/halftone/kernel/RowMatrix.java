@@ -4,6 +4,7 @@ import dev.halftone.DType;
 import dev.halftone.format.gguf.GgmlType;
 import dev.halftone.quant.Grid;
 import dev.halftone.torch.Torch;
+import java.lang.foreign.MemorySegment;
 import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
 
@@ -43,13 +44,18 @@ public interface RowMatrix {
         return usable(q.codes()) ? CodeRows.of(q, grid) : Optional.empty();
     }
 
-    /// A matrix in blocks of a GGUF file; empty for types that no kernel reads.
+    /// A matrix in blocks of a GGUF file, of any type that can be read.
     ///
     /// @param bytes uint8, the blocks of row after row
     static Optional<RowMatrix> of(GgmlType type, Tensor bytes, int rows, int columns) {
-        return usable(bytes) && BlockRows.reads(type)
-                ? Optional.of(new BlockRows(type, Torch.memory(bytes), rows, columns))
-                : Optional.empty();
+        if (!usable(bytes)) {
+            return Optional.empty();
+        }
+        MemorySegment w = Torch.memory(bytes);
+        return Optional.of(
+                BlockRows.reads(type)
+                        ? new BlockRows(type, w, rows, columns)
+                        : new DecodedRows(type, w, rows, columns));
     }
 
     /// One row times several matrices, on as many threads as libtorch uses.

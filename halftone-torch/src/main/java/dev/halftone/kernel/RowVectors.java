@@ -110,7 +110,7 @@ final class RowVectors {
 
     /// `x[i] = e^(x[i] - shift)` for `i < n`, to two units in the last place; arguments below -87 count as -87.
     ///
-    /// `e^x = 2^n · e^r` with a whole `n` and `|r| ≤ ln 2 / 2`, and Taylor's polynomial of degree 7 for `e^r`, whose
+    /// `e^x = 2^n · e^r` with a whole `n` and `|r| ≤ ln 2 / 2`, and Taylor's polynomial of degree 7 for `e^r`: its
     /// error is below `r^8 / 8!`, 6e-9.
     static void exp(float[] x, float shift, int n) {
         int i = 0;

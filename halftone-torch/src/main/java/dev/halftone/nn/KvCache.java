@@ -56,6 +56,14 @@ public final class KvCache implements AutoCloseable {
         }
     }
 
+    /// All the room of a layer that a first pass has been through, the positions from [#length()] on not filled yet.
+    Entry room(int layer) {
+        if (length == capacity) {
+            throw new IllegalStateException("a cache of %d positions is full".formatted(capacity));
+        }
+        return layers.get(layer);
+    }
+
     /// Counts `positions` as read, once every layer stored them.
     public void advance(int positions) {
         length += positions;

@@ -3,6 +3,7 @@ package dev.halftone.qat;
 import dev.halftone.DType;
 import dev.halftone.kernel.Kernels;
 import dev.halftone.kernel.Quantized;
+import dev.halftone.kernel.RowMatrix;
 import dev.halftone.nn.Weight;
 import dev.halftone.quant.Grid;
 import dev.halftone.quant.QuantScheme;
@@ -13,6 +14,7 @@ import dev.halftone.torch.Torch;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
@@ -83,6 +85,14 @@ public final class QuantizedWeight implements Weight {
     /// The grid that the codes belong to.
     public Grid grid() {
         return scheme.weights(dtype);
+    }
+
+    /// {@inheritDoc}
+    ///
+    /// Where the arithmetic of the grid is in bfloat16, the values are not rounded to it here.
+    @Override
+    public Optional<RowMatrix> row() {
+        return RowMatrix.of(quantized, grid());
     }
 
     @Override

@@ -6,9 +6,9 @@ import dev.halftone.torch.Torch;
 import java.lang.foreign.MemorySegment;
 import org.bytedeco.pytorch.Tensor;
 
-/// What one new token does with the keys and values of those before it.
-public final class RowAttention {
-    private RowAttention() {}
+/// What a layer does with a single row besides multiplying it: see [RowMatrix].
+public final class RowOps {
+    private RowOps() {}
 
     /// Writes the rows of a position into a cache, rounded to its dtype.
     ///
@@ -95,9 +95,26 @@ public final class RowAttention {
         }
     }
 
-    /// `Σ x[i]²` for `from ≤ i < to`.
-    public static float squares(float[] x, int from, int to) {
-        return RowVectors.dot(x, from, x, from, to - from);
+    /// `w · x / √(mean(x²) + eps)` for each stretch of `x` that is as long as `w`.
+    public static float[] norm(float[] x, float[] w, double eps) {
+        float[] y = new float[x.length];
+        for (int first = 0; first < x.length; first += w.length) {
+            float mean = RowVectors.dot(x, first, x, first, w.length) / w.length;
+            float inverse = (float) (1 / Math.sqrt(mean + eps));
+            for (int i = 0; i < w.length; i++) {
+                y[first + i] = w[i] * (x[first + i] * inverse);
+            }
+        }
+        return y;
+    }
+
+    /// `a + b`.
+    public static float[] add(float[] a, float[] b) {
+        float[] y = new float[a.length];
+        for (int i = 0; i < y.length; i++) {
+            y[i] = a[i] + b[i];
+        }
+        return y;
     }
 
     private static int size(Tensor t, int dimension) {
