@@ -37,6 +37,9 @@ public final class EvalRecipe {
         try (ModelFolder folder = ModelFolder.of(config.checkpointDir(), config.dtype());
                 Tokenizer tokenizer = Tokenizers.load(folder.dir());
                 CausalLm model = Checkpoints.load(config.checkpointDir(), config.dtype(), device)) {
+            if (config.adapterDir() != null) {
+                MergeRecipe.merge(config.adapterDir(), model, events);
+            }
             if (config.quantizer() != null) {
                 Calibrations.quantize(model, config.quantizer(), config.kernels(), folder.dir(), events);
             }
