@@ -145,6 +145,9 @@ class QloraTest {
         Path text = Files.writeString(dir.resolve("text.txt"), "The quick brown fox jumps over 12 lazy dogs.");
         String eval = "checkpoint_dir: %s\ndata_files: ['%s']\ndtype: fp32\nmax_seq_len: 32\n";
         assertThat(word(eval.formatted(gguf, text))).isEqualTo(word(eval.formatted(folder, text)));
+        // The delta is added to what each block stands for, as it is to the imported weights.
+        String adapted = eval.formatted(gguf, text) + "adapter_dir: %s\n".formatted(over.adapter());
+        assertThat(word(adapted)).isEqualTo(word(eval.formatted(over.model(), text)));
         String generate = "checkpoint_dir: %s\nprompt: Hello\nmax_new_tokens: 8\ntemperature: 0\ndtype: fp32\n";
         assertThat(Recipes.generate(bind(generate.formatted(gguf), GenerateConfig.class), Events.NONE)
                         .text())
@@ -185,7 +188,7 @@ class QloraTest {
         assertThatThrownBy(() -> Recipes.lora(
                         config(Golden.path("gguf/tiny_llama.gguf"), "base", "train_base: true\n"), Events.NONE))
                 .isInstanceOf(InputException.class)
-                .hasMessageContaining("train_base");
+                .hasMessageContaining("train_base=false");
         assertThatThrownBy(() -> Recipes.qatLora(
                         config(Golden.path("gguf/tiny_llama.gguf"), "qat", "quantizer: %s\n".formatted(INT4)),
                         Events.NONE))

@@ -46,7 +46,7 @@ public record GenerateConfig(
 
         @Key(
                 value =
-                        "an adapter in PEFT's format, merged into the float model in memory before all else; null is none",
+                        "an adapter in PEFT's format, merged into the model in memory before all else; null is none",
                 otherwise = "null")
         @Nullable
         Path adapterDir,
