@@ -83,8 +83,8 @@ final class SuperBlocks {
         float d = half(data, at + 208);
         for (int j = 0; j < WEIGHTS / 16; j++) {
             float scale = d * data.get(ValueLayout.JAVA_BYTE, at + 192 + j);
-            long lows = at + 64L * (j / 8) + 16 * (j % 4);
-            long highs = at + 128 + 32L * (j / 8) + 16 * (j % 2);
+            long lows = at + 64L * (j / 8) + 16L * (j % 4);
+            long highs = at + 128 + 32L * (j / 8) + 16L * (j % 2);
             for (int i = 0; i < 16; i++) {
                 int low = u8(data, lows + i) >> 4 * (j / 4 % 2) & 15;
                 int high = (u8(data, highs + i) >> 2 * (j / 2 % 4) & 3) << 4;
