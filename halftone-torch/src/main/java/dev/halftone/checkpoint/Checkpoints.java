@@ -9,16 +9,12 @@ import dev.halftone.format.hf.HfWriter;
 import dev.halftone.format.safetensors.SafetensorsWriter.Entry;
 import dev.halftone.model.CausalLm;
 import dev.halftone.model.Models;
-import dev.halftone.nn.FrozenWeight;
-import dev.halftone.nn.Parameter;
-import dev.halftone.nn.Weight;
 import dev.halftone.torch.Device;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
 import java.util.stream.Collectors;
-import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -147,18 +143,10 @@ public final class Checkpoints {
         try (TensorFiles.Source source = new TensorFiles.Source()) {
             List<Entry> entries = model.namedWeights().entrySet().stream()
                     .map(e -> source.entry(
-                            e.getKey(), dtypes.apply(e.getKey()), e.getValue().shape(), () -> adapted(e.getValue())))
+                            e.getKey(), dtypes.apply(e.getKey()), e.getValue().shape(), e.getValue()::adapted))
                     .toList();
             HfWriter.write(dir, config, entries, maxShardBytes, original, replace);
         }
-    }
-
-    private static Tensor adapted(Weight weight) {
-        return switch (weight) {
-            case Parameter p -> p.adapted();
-            case FrozenWeight w -> w.adapted();
-            default -> weight.value();
-        };
     }
 
     private static Function<String, DType> dtypes(Path original, ObjectNode config) {

@@ -57,8 +57,7 @@ public final class FrozenWeight implements PackedWeight {
         return as(computeDtype, a != null && a.active());
     }
 
-    /// The values with the adapter's delta, wherever products add it: what is saved. In [#dtype()], the caller's to
-    /// free.
+    @Override
     public Tensor adapted() {
         return as(dtype, adapter != null);
     }

@@ -11,6 +11,10 @@ public interface Weight extends AutoCloseable {
     /// What a forward pass uses, in the dtype of the computation. Shape `[N, K]` for a linear layer.
     Tensor value();
 
+    /// The values with the adapter's delta, whether forward passes use it or add it to their products: what is
+    /// saved. In [#dtype()], not recorded by autograd.
+    Tensor adapted();
+
     /// Type of the trained values, or of those that were quantized.
     DType dtype();
 

@@ -43,7 +43,7 @@ public final class Adapters {
         model.namedParameters().values().forEach(p -> p.setTrainable(false));
         int place = 0;
         for (Map.Entry<String, Linear> layer : layers.entrySet()) {
-            Weight w = weight(layer.getKey(), layer.getValue(), model, settings);
+            Weight w = weight(layer.getKey(), layer.getValue(), model);
             SplittableRandom random = new SplittableRandom(seed * 1_000_003 + place++);
             int k = Math.toIntExact(w.shape()[1]);
             float bound = (float) (1 / Math.sqrt(k));
@@ -58,9 +58,7 @@ public final class Adapters {
                         settings,
                         Torch.of(a, settings.rank(), k),
                         Torch.of(b, w.shape()[0], settings.rank()),
-                        settings.dora()
-                                ? Lora.norms(((Parameter) w).master().detach()).squeeze(-1)
-                                : null);
+                        settings.dora() ? Lora.norms(w.adapted()).squeeze(-1) : null);
             }
         }
         return List.copyOf(layers.keySet());
@@ -110,13 +108,8 @@ public final class Adapters {
         }
     }
 
-    private static Weight weight(String name, Linear linear, Module model, LoraSettings settings) {
+    private static Weight weight(String name, Linear linear, Module model) {
         Weight w = linear.weight();
-        if (w instanceof FrozenWeight && settings.form() == LoraSettings.Form.MERGED) {
-            throw new InputException(
-                    "%s stays packed, so nothing can be added to it in training. Set lora_form=separate and use_dora=false, or give a base in float."
-                            .formatted(name));
-        }
         if (!(w instanceof Parameter || w instanceof FrozenWeight)) {
             throw new InputException("%s is quantized. Give a checkpoint_dir with a model in float.".formatted(name));
         }

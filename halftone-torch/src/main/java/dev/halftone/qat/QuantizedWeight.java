@@ -73,6 +73,11 @@ public final class QuantizedWeight implements Weight {
     }
 
     @Override
+    public Tensor adapted() {
+        return Ops.to(value(), dtype);
+    }
+
+    @Override
     public DType computeDtype() {
         return computeDtype;
     }

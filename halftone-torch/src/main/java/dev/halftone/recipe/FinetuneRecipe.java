@@ -112,17 +112,18 @@ public final class FinetuneRecipe implements AutoCloseable {
 
     private static Result run(String recipe, FinetuneConfig config, Events events) {
         try (RunFolder folder = RunFolder.open(config.outputDir(), config.resumeFromCheckpoint());
-                FinetuneRecipe run = new FinetuneRecipe(recipe, config, events, folder)) {
+                ModelFolder base = ModelFolder.of(config.checkpointDir(), config.dtype());
+                FinetuneRecipe run = new FinetuneRecipe(recipe, config, events, folder, base)) {
             return run.run();
         }
     }
 
-    private FinetuneRecipe(String recipe, FinetuneConfig config, Events events, RunFolder folder) {
+    private FinetuneRecipe(String recipe, FinetuneConfig config, Events events, RunFolder folder, ModelFolder base) {
         this.config = config;
         this.events = events;
         this.folder = folder;
         device = Device.parse(config.device());
-        base = ModelFolder.of(config.checkpointDir(), config.dtype());
+        this.base = base;
         data = TrainingData.load(config, base.dir());
         stepsPerEpoch = stepsPerEpoch();
         totalSteps = config.epochs() * stepsPerEpoch;
@@ -382,7 +383,6 @@ public final class FinetuneRecipe implements AutoCloseable {
     public void close() {
         optimizer.close();
         model.close();
-        base.close();
     }
 
     /// From the file: a run that is resumed after its last step computes none.

@@ -34,7 +34,7 @@ final class Packings {
         }
         if (w_NK.numel() % Nf4Matrix.BLOCK != 0) {
             throw new InputException(
-                    "quantize_base: %s has %d weights, which is no multiple of %d. Use base_quantizer=IntxWeightOnlyConfig base_quantizer.group_size=null."
+                    "quantize_base: %s has %d weights, which is no multiple of %d. Use base_quantizer=IntxWeightOnlyConfig base_quantizer.groupsize=channel."
                             .formatted(layer, w_NK.numel(), Nf4Matrix.BLOCK));
         }
         return Nf4Matrix.of(w_NK);

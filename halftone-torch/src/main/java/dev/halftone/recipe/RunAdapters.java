@@ -39,9 +39,10 @@ final class RunAdapters {
                     case MERGED -> LoraSettings.Form.MERGED;
                     case SEPARATE -> LoraSettings.Form.SEPARATE;
                 });
-        if (c.trainBase() && model.namedWeights().values().stream().anyMatch(FrozenWeight.class::isInstance)) {
+        boolean packed = model.namedWeights().values().stream().anyMatch(FrozenWeight.class::isInstance);
+        if (packed && (c.trainBase() || form == LoraForm.MERGED)) {
             throw new InputException(
-                    "train_base: %s is quantized, and its weights stay packed. Remove train_base, or give a model in float."
+                    "checkpoint_dir: the weights of %s stay packed, and can be neither trained nor changed. Set train_base=false, use_dora=false and lora_form=separate, or give a model in float."
                             .formatted(config.checkpointDir()));
         }
         List<String> layers = Adapters.attach(model, settings, c.globs(), config.seed());

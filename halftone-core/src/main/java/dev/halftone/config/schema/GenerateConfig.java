@@ -45,8 +45,7 @@ public record GenerateConfig(
         long seed,
 
         @Key(
-                value =
-                        "an adapter in PEFT's format, merged into the float model in memory before all else; null is none",
+                value = "an adapter in PEFT's format, merged into the model in memory before all else; null is none",
                 otherwise = "null")
         @Nullable
         Path adapterDir,

@@ -126,7 +126,7 @@ public record LoraConfig(
                 || q.scheme().numerics().learnsScales()
                 || q.searchedBits().isPresent()) {
             throw new InputException(
-                    "base_quantizer: %s has more than weights that are rounded as they are. Use IntxWeightOnlyConfig, Int4WeightOnlyConfig or GgufWeightOnly."
+                    "base_quantizer: %s has more than weights that are rounded as they are. Use IntxWeightOnlyConfig, Int4WeightOnlyConfig or GGUFWeightOnlyConfig."
                             .formatted(q.scheme().label()));
         }
     }
