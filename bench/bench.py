@@ -91,6 +91,7 @@ def environment(a):
     env["OMP_NUM_THREADS"] = env["MKL_NUM_THREADS"] = str(a.threads)
     env["HALFTONE_JAVA_OPTIONS"] = " ".join(
         [env.get("HALFTONE_JAVA_OPTIONS", ""), "-XX:ActiveProcessorCount=%d" % a.threads]).strip()
+    env["HF_HUB_OFFLINE"] = "1"
     env["TORCHINDUCTOR_CACHE_DIR"] = str(WORK / "inductor" / a.session)
     return env
 
@@ -123,13 +124,13 @@ def session(a, env):
     }
 
 
-def prepared(a, seq, rows):
+def prepared(a, env, seq, rows):
     """The token file of `seq` tokens a row, and the adapter to begin with."""
     tokens, adapter = WORK / ("%s-%d-%d.jsonl" % (a.model.name, seq, rows)), WORK / ("%s-adapter" % a.model.name)
     if not (tokens.exists() and adapter.exists()):
         job = {"model": str(a.model), "texts": str(ROOT / "models/sotu"), "seq": seq, "rows": rows,
                "tokens": str(tokens), "adapter": str(adapter)}
-        subprocess.run([sys.executable, ROOT / "bench/peer.py", "prepare", json.dumps(job)], check=True)
+        subprocess.run([sys.executable, ROOT / "bench/peer.py", "prepare", json.dumps(job)], env=env, check=True)
     return tokens, adapter
 
 
@@ -217,7 +218,7 @@ def compare(a, env, results):
     steps = a.warmup + a.steps
     for turn in range(1, a.rounds + 1):
         for seq in a.seq:
-            tokens, adapter = prepared(a, seq, steps * a.batch)
+            tokens, adapter = prepared(a, env, seq, steps * a.batch)
             for checkpointing in a.checkpointing:
                 on = checkpointing == "on"
                 for case in a.cases:
@@ -241,7 +242,7 @@ def scaling(a, env, results):
         points = [("length", 64, "12M", 1), ("size", 64, "12M", 1), ("accumulation", 64, "12M", 2)]
     steps = 1 + min(a.steps, 2)
     for axis, seq, size, accumulation in points:
-        tokens, _ = prepared(a, seq, steps * accumulation * a.batch)
+        tokens, _ = prepared(a, env, seq, steps * accumulation * a.batch)
         folder = random_model(a, size)
         for case in ("full", "qat_8da4w"):
             recipe, extra, _ = CASES[case]
