@@ -183,11 +183,13 @@ class Results:
     def __init__(self, a, env):
         RESULTS.mkdir(parents=True, exist_ok=True)
         self.file = RESULTS / (a.session + ".jsonl")
-        self.done = set()
-        if self.file.exists():
-            self.done = {self.key(row) for row in report.read(self.file) if row["kind"] != "session"}
-        else:
-            self.write(session(a, env))
+        rows = report.read(self.file) if self.file.exists() else []
+        self.done = {self.key(row) for row in rows if row["kind"] != "session"}
+        new = session(a, env)
+        for key in ("cpu", "threads", "omp_wait_policy", "peers", "batch", "dtype", "warmup", "model"):
+            if rows and rows[0][key] != new[key]:
+                sys.exit("bench: session %s was measured with %s %s. Choose another --session." % (a.session, key, rows[0][key]))
+        self.write(new)
 
     @staticmethod
     def key(row):

@@ -167,19 +167,18 @@ def agreement(s):
 
 def targets(all_settings):
     """What was aimed at, and whether it was reached."""
-    rows, missed = [], 0
+    rows = []
     for claim, over, under, measure, limit in TARGETS:
         for s in all_settings:
             ratios = s.ratios(over, under, measure)
-            if ratios:
-                met = limit is None or median(ratios) <= limit
-                missed += not met
-                rows.append([claim, s.title, "" if limit is None else "%.2f" % limit, spread(ratios),
-                             "no target" if limit is None else "met" if met else "**missed**"])
+            verdict = "not measured" if not ratios else "no target" if limit is None else \
+                "met" if median(ratios) <= limit else "**missed**"
+            rows.append([claim, s.title, "" if limit is None else "%.3f" % limit, spread(ratios, "%.3f"), verdict])
     if not rows:
         return []
-    summary = "Every target was met." if missed == 0 else "%d of %d targets were **missed**." % (
-        missed, sum(r[2] != "" for r in rows))
+    aims = [r for r in rows if r[2]]
+    summary = "Of %d targets %d were met, %d **missed**, %d not measured." % (
+        len(aims), sum(r[4] == "met" for r in aims), sum(r[4] == "**missed**" for r in aims), sum(r[4] == "not measured" for r in aims))
     return ["## Targets", "", summary + " Ratios are medians over rounds, with the smallest and the largest.", ""] \
         + table(["ratio", "at", "at most", "measured", ""], rows)
 
@@ -210,11 +209,11 @@ def scaling_cells(row):
     return ["%.2f" % median(row["seconds"][1:]), gib(row["peak_bytes"])]
 
 
-def machine(head):
+def machine(head, commands):
     return [
         "| | |", "|---|---|",
         "| date | %s |" % head["date"],
-        "| command | `%s` |" % head["command"],
+        "| command | %s |" % "<br>".join("`%s`" % c for c in commands),
         "| processor | %s (family/model %s), %d processors, %s |" % (
             head["cpu"], head["family"], head["processors"], ", ".join(head["flags"]) or "none of AVX2, AVX-512, AMX"),
         "| memory | %d GiB |" % head["memory_gib"],
@@ -228,10 +227,11 @@ def machine(head):
 
 def page(rows, plots=False):
     head, all_settings = rows[0], settings(rows)
+    commands = dict.fromkeys(row["command"] for row in rows if row["kind"] == "session")
     text = ["# Performance", "",
             "Halftone beside its Python peers: transformers and torch, torchao for QAT, peft for LoRA, both composed for QAT+LoRA.",
             "Written by [bench/](../bench/README.md), which says what is measured and how; don't edit.", ""]
-    text += machine(head)
+    text += machine(head, commands)
     load = [r["load"] for r in rows if "load" in r]
     if load:
         text += ["Before the measurements the machine's load was %.1f in the median and %.1f at most: with much more than 0 other"
