@@ -20,6 +20,10 @@ import org.bytedeco.pytorch.Tensor;
 ///
 /// Native memory is taken once, for the cache; what a step allocates is freed with the step.
 public final class Generator {
+    /// Tokens that are read one by one rather than in a forward pass, which would unpack every weight for them: as much
+    /// work as a dozen steps.
+    private static final int FEW = 12;
+
     private final CausalLm model;
     private final Sampling sampling;
     private final Set<Integer> eosIds;
@@ -59,9 +63,9 @@ public final class Generator {
             int[] unread = prompt;
             while (n < room && !ended) {
                 int token = sampler.next(
-                        n == 0 || step.isEmpty()
-                                ? logits(unread, cache)
-                                : step.get().logits(tokens[n - 1], cache));
+                        step.isPresent() && unread.length <= FEW
+                                ? logits(step.get(), unread, cache)
+                                : logits(unread, cache));
                 first = n == 0 ? System.nanoTime() : first;
                 ended = eosIds.contains(token);
                 if (!ended) {
@@ -73,6 +77,14 @@ public final class Generator {
         }
         long end = System.nanoTime();
         return new Generation(Arrays.copyOf(tokens, n), ended, (first - start) / 1e9, (end - first) / 1e9);
+    }
+
+    private static float[] logits(CausalLm.TokenStep step, int[] tokens, KvCache cache) {
+        float[] logits = new float[0];
+        for (int token : tokens) {
+            logits = step.logits(token, cache);
+        }
+        return logits;
     }
 
     /// Logits after the last of the tokens, which the cache takes up.

@@ -127,11 +127,11 @@ final class RowVectors {
 
     private static FloatVector exp(FloatVector exponent) {
         FloatVector x = exponent.max(-87f).min(88f);
-        FloatVector t = x.mul(1.442695041f).add(ROUNDER);
+        FloatVector t = x.mul(0x1.715476p+0f).add(ROUNDER);
         FloatVector n = t.sub(ROUNDER);
         // ln 2 in two parts, the first of which has few bits: its product with n is exact.
-        FloatVector r = n.mul(-0.693359375f).add(x);
-        r = n.mul(2.12194440e-4f).add(r);
+        FloatVector r = n.mul(-0x1.63p-1f).add(x);
+        r = n.mul(0x1.bd0106p-13f).add(r);
         FloatVector e = FloatVector.broadcast(F, 1f / 5040);
         e = e.mul(r).add(1f / 720);
         e = e.mul(r).add(1f / 120);

@@ -24,13 +24,10 @@ import java.util.Arrays;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.List;
-<<<<<<< HEAD
 import java.util.Optional;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.stream.Stream;
-=======
-import java.util.function.Consumer;
->>>>>>> main
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
@@ -167,8 +164,8 @@ public final class CausalLm extends Module {
         float[] logits(int token, KvCache cache);
     }
 
-    /// The model as it is now, for generating after a prompt that [#hidden] has read: in float32 from the packed or
-    /// float weights as they lie in memory. Empty elsewhere than on the CPU, and where the JVM has no vectors.
+    /// The model as it is now, for generating token by token: in float32, from the packed or float weights as they lie
+    /// in memory. Empty elsewhere than on the CPU, and where the JVM has no vectors.
     /// The model may neither be changed nor closed while the result is in use.
     public Optional<TokenStep> tokenStep() {
         if (!Kernels.vectors() || !norm.weight().master().is_cpu()) {

@@ -96,7 +96,7 @@ public final class Attention extends Module {
             if (geometry.rope != null) {
                 geometry.rope.rotate(position, q, k);
             }
-            KvCache.Entry room = cache.room(geometry.layer);
+            KvCache.Entry room = cache.room(geometry.layer, geometry.kvHeads, geometry.headDim);
             RowOps.store(k, room.k_BGTD(), position);
             RowOps.store(qkv[2], room.v_BGTD(), position);
             int from = Math.max(0, position + 1 - geometry.window);

@@ -1,5 +1,6 @@
 package dev.halftone.nn;
 
+import dev.halftone.DType;
 import dev.halftone.torch.NoGrad;
 import dev.halftone.torch.Scope;
 import dev.halftone.torch.Torch;
@@ -56,10 +57,18 @@ public final class KvCache implements AutoCloseable {
         }
     }
 
-    /// All the room of a layer that a first pass has been through, the positions from [#length()] on not filled yet.
-    Entry room(int layer) {
+    /// All the room of a layer, the positions from [#length()] on not filled yet; in float32, where no pass has taken
+    /// it yet.
+    ///
+    /// @param layer counted from 0; the first time they are named in order
+    Entry room(int layer, int kvHeads, int headDim) {
         if (length == capacity) {
             throw new IllegalStateException("a cache of %d positions is full".formatted(capacity));
+        }
+        if (layer == layers.size()) {
+            layers.add(new Entry(
+                    Scope.own(Torch.empty(DType.F32, 1, kvHeads, capacity, headDim)),
+                    Scope.own(Torch.empty(DType.F32, 1, kvHeads, capacity, headDim))));
         }
         return layers.get(layer);
     }
