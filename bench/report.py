@@ -13,12 +13,13 @@ NAMES = {
     "full": "full fine-tuning",
     "qat_8da4w": "QAT 8da4w g32",
     "qat_int4wo": "QAT int4 weight-only g32",
+    "qat_int4wo_scales": "the same, gradient through the scales",
     "lora": "LoRA r 8",
     "qat_lora": "QAT+LoRA 8da4w g32, separate",
     "qat_lora_merged": "QAT+LoRA 8da4w g32, merged",
 }
 # The case of the peers that one of ours is held against.
-COUNTERPART = {"qat_lora_merged": "qat_lora"}
+COUNTERPART = {"qat_int4wo_scales": "qat_int4wo", "qat_lora_merged": "qat_lora"}
 
 # claim, ours or theirs (side, case) over (side, case), time or memory, the most that the ratio may be
 TARGETS = [
