@@ -2,7 +2,6 @@ package dev.halftone.kernel;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.halftone.AllSchemes;
 import dev.halftone.DType;
 import dev.halftone.Schemes;
 import dev.halftone.quant.Grid;
@@ -13,9 +12,12 @@ import dev.halftone.torch.Torch;
 import java.util.List;
 import java.util.Random;
 import org.bytedeco.pytorch.Tensor;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 
 class GridMatrixTest {
-    @AllSchemes
+    @ParameterizedTest
+    @MethodSource("dev.halftone.Schemes#all")
     void codesAreThoseThatWerePackedInAsFewBytesAsTheyFill(QuantScheme scheme) {
         Random random = new Random(1);
         for (DType dtype : List.of(DType.F32, DType.BF16)) {
