@@ -76,9 +76,12 @@ public final class ExportRecipe {
 
     private static ExportCertificate certify(Exporter exporter, Artifact artifact, Path written, ExportFormat format) {
         CausalLm expected = artifact.model();
-        Tokens tokens = CertificateText.tokens(
-                artifact.dir(), expected.config().vocabSize(), expected.config().maxPositions());
         try (CausalLm actual = exporter.read(written, artifact)) {
+            // A format may promise less context than the artifact.
+            int positions =
+                    Math.min(expected.config().maxPositions(), actual.config().maxPositions());
+            Tokens tokens =
+                    CertificateText.tokens(artifact.dir(), expected.config().vocabSize(), positions);
             ExportCertificate certificate = ExportCertificate.of(format, expected, actual, tokens);
             if (!certificate.holds()) {
                 throw new RunException(

@@ -93,21 +93,11 @@ public final class GgufImport {
         int columns = Math.toIntExact(elements(slot.shape()) / rows);
         float[] row = new float[columns];
         for (long r = 0; r < rows; r++) {
-            file.dequantize(slot.gguf(), sourceRow(slot, r) * columns, row, columns);
+            long at = Architecture.fileRow(r, rows, slot.permutedHeads());
+            file.dequantize(slot.gguf(), at * columns, row, columns);
             store(row, r * columns);
         }
         return buffer.asSlice(0, rows * columns * dtype.bytes());
-    }
-
-    /// Row `r` of a checkpoint is this one in the file: row `i` of half `p` of a head is at `2 i + p` there.
-    private static long sourceRow(GgufModel.Slot slot, long r) {
-        if (slot.permutedHeads() == 0) {
-            return r;
-        }
-        long headDim = slot.shape()[0] / slot.permutedHeads();
-        long half = headDim / 2;
-        long inHead = r % headDim;
-        return r - inHead + 2 * (inHead % half) + inHead / half;
     }
 
     private void store(float[] values, long first) {
