@@ -93,7 +93,9 @@ final class GgufVocabulary {
         }
         JsonNode single = template();
         keys.put(PREFIX + "add_bos_token", GgufValue.of(isSpecial(single.path(0))));
-        keys.put(PREFIX + "add_eos_token", GgufValue.of(isSpecial(single.path(single.size() - 1))));
+        if (isSpecial(single.path(single.size() - 1))) {
+            keys.put(PREFIX + "add_eos_token", GgufValue.of(true));
+        }
         keys.put(PREFIX + "model", GgufValue.of("gpt2"));
         keys.put(
                 PREFIX + "pre",

@@ -13,9 +13,11 @@ import tools.jackson.databind.node.ObjectNode;
 /// How text is split before byte-level BPE merges it, which `tokenizer.ggml.pre` names: as the
 /// tokenizer.json of the models has it that the names stand for.
 public enum PreTokenizer {
-    /// GPT-2's rules.
-    GPT2("gpt-2"),
-    /// GPT-2's rules after every numeral is split off.
+    /// GPT-2's rules. SmolLM first splits every numeral off; transformers does not, and neither do we: its
+    /// vocabulary has no token of a digit and something else, so the ids are the same, but for rare numerals such
+    /// as ½, of which llama.cpp makes what we make.
+    GPT2("gpt-2", "smollm"),
+    /// GPT-2's rules after every numeral is split off: what a tokenizer.json of SmolLM's own has, for writing.
     SMOLLM("smollm"),
     /// Up to three digits together. Texts begin with the first token, and a piece of text that is a token
     /// is taken as it is, merges or not.
