@@ -18,6 +18,9 @@ params.model.path = sys.argv[1]
 params.n_ctx = 512
 params.n_parallel = 1
 params.warmup = False
+# Keys and values in float16 would be a difference of their own, and a small one flips the rounding of inputs.
+params.cache_type_k = params.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_F32
+params.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
 params.verbosity = -1
 params.cpuparams.n_threads = 2
 params.cpuparams_batch.n_threads = 2

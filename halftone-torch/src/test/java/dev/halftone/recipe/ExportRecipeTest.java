@@ -3,7 +3,13 @@ package dev.halftone.recipe;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.halftone.AllSchemes;
+import dev.halftone.DType;
 import dev.halftone.InputException;
+import dev.halftone.Schemes;
+import dev.halftone.TinyModels;
+import dev.halftone.checkpoint.Checkpoints;
+import dev.halftone.checkpoint.QuantizedFolders;
 import dev.halftone.RunException;
 import dev.halftone.config.schema.ExportConfig;
 import dev.halftone.export.Artifact;
@@ -14,6 +20,13 @@ import dev.halftone.format.gguf.GgufFile;
 import dev.halftone.format.gguf.GgufMetadata;
 import dev.halftone.format.safetensors.SafetensorsFile;
 import dev.halftone.model.CausalLm;
+import dev.halftone.model.Tokens;
+import dev.halftone.qat.InputCalibration;
+import dev.halftone.qat.Qat;
+import dev.halftone.qat.QuantizationPlan;
+import dev.halftone.quant.Calibration;
+import dev.halftone.quant.QuantScheme;
+import dev.halftone.torch.Device;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.io.UncheckedIOException;
@@ -99,6 +112,37 @@ class ExportRecipeTest {
             assertThat(file.info("token_embd.weight").typeName()).isEqualTo("BF16");
             assertThat(file.info("blk.0.attn_norm.weight").typeName()).isEqualTo("F32");
             assertThat(file.metadata().whole("general.file_type")).hasValue((long) fileType);
+        }
+    }
+
+    @AllSchemes
+    void everySchemeIsExportedInEachFormatThatFitsIt(QuantScheme scheme) throws IOException {
+        int unit = Schemes.unit(scheme);
+        Path folder = TinyModels.write(dir.resolve("model"), "llama", """
+                {"hidden_size": %d, "intermediate_size": %d, "num_hidden_layers": 1, "num_attention_heads": 2,
+                 "num_key_value_heads": 1}""".formatted(2 * unit, unit));
+        Path artifact = dir.resolve("artifact");
+        try (CausalLm model = Checkpoints.load(folder, DType.BF16, Device.CPU)) {
+            Qat.quantize(model, QuantizationPlan.of(scheme).excluding("lm_head"));
+            if (InputCalibration.missing(model)) {
+                InputCalibration.run(
+                        model, Calibration.MINMAX, () -> Certificate.logits(model, Tokens.of(1, 2, 3, 4, 5, 6, 7, 8)));
+            }
+            QuantizedFolders.save(artifact, model, folder, Long.MAX_VALUE);
+        }
+        for (ExportFormat format : ExportFormat.values()) {
+            ExportConfig config = new ExportConfig(dir.resolve(format.label()), artifact, format, false);
+            try {
+                ExportCertificate certificate = Recipes.export(config, Events.NONE).certificate();
+                assertThat(certificate.holds()).isTrue();
+                assertThat(format.fits(scheme)).isTrue();
+            } catch (InputException refused) {
+                // A scale that is trained, or chosen in float32, is a float16 number by chance only.
+                boolean byValue = format.fits(scheme)
+                        && scheme.weights(DType.BF16).scaleDtype() == DType.F32;
+                assertThat(byValue || !format.fits(scheme)).as("%s", refused).isTrue();
+                assertThat(refused).hasMessageContaining("Use format=");
+            }
         }
     }
 

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.halftone.DType;
 import dev.halftone.TestModels;
+import dev.halftone.TinyModels;
 import dev.halftone.checkpoint.Checkpoints;
 import dev.halftone.config.schema.ExportConfig;
 import dev.halftone.format.ExportFormat;
@@ -177,8 +178,8 @@ class LlamaCppTest {
                             .orElse(0);
                     for (int k = 0; k < top.length; k++) {
                         signal += Math.pow(expected[top[k]] - mean, 2);
-                        noise += Math.pow(
-                                expected[top[k]] - c.logProbabilities().get(i)[k], 2);
+                        noise +=
+                                Math.pow(expected[top[k]] - c.logProbabilities().get(i)[k], 2);
                     }
                 }
             }

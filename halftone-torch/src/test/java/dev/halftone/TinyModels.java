@@ -1,12 +1,12 @@
-package dev.halftone.recipe;
+package dev.halftone;
 
-import dev.halftone.DType;
-import dev.halftone.Golden;
 import dev.halftone.checkpoint.Checkpoints;
 import dev.halftone.config.Config;
 import dev.halftone.config.schema.QuantizeConfig;
 import dev.halftone.format.Json;
 import dev.halftone.model.CausalLm;
+import dev.halftone.recipe.Events;
+import dev.halftone.recipe.Recipes;
 import dev.halftone.torch.Device;
 import dev.halftone.torch.NoGrad;
 import dev.halftone.torch.Torch;
@@ -18,15 +18,15 @@ import java.util.Random;
 import tools.jackson.databind.node.ObjectNode;
 
 /// Untrained models of every family, large enough for blocks of 256, with a tokenizer and a chat template.
-final class TinyModels {
-    static final String TEMPLATE = "{% for m in messages %}{{ m['content'] }}{% endfor %}";
+public final class TinyModels {
+    public static final String TEMPLATE = "{% for m in messages %}{{ m['content'] }}{% endfor %}";
 
     private TinyModels() {}
 
     /// A float32 model folder.
     ///
     /// @param keys of `config.json` beside, or instead of, those that all have, as JSON
-    static Path write(Path dir, String modelType, String keys) throws IOException {
+    public static Path write(Path dir, String modelType, String keys) throws IOException {
         Path origin = Files.createDirectories(dir.resolveSibling(dir.getFileName() + "-origin"));
         ObjectNode config = Json.parseObject("""
                 {"hidden_size": 256, "intermediate_size": 512, "num_hidden_layers": 4, "num_attention_heads": 4,
@@ -65,7 +65,7 @@ final class TinyModels {
     /// The artifact of a model.
     ///
     /// @param quantizer as YAML
-    static Path quantize(Path model, Path artifact, String quantizer, String dtype) {
+    public static Path quantize(Path model, Path artifact, String quantizer, String dtype) {
         String yaml = "{output_dir: '%s', checkpoint_dir: '%s', dtype: %s, quantizer: %s}"
                 .formatted(artifact, model, dtype, quantizer);
         return Recipes.quantize(
