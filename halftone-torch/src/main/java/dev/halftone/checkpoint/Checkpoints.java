@@ -18,7 +18,9 @@ import java.util.function.Function;
 import java.util.stream.Collectors;
 import tools.jackson.databind.node.ObjectNode;
 
-/// Models in Hugging Face folders: float ones, and the artifacts that [QuantizedFolders] writes.
+/// Models in Hugging Face folders: float ones, the artifacts that [QuantizedFolders] writes, and what
+/// compressed-tensors
+/// wrote.
 public final class Checkpoints {
     private Checkpoints() {}
 
@@ -37,7 +39,7 @@ public final class Checkpoints {
     /// @throws InputException if the folder is not one of them, or its configuration and its weights don't fit
     public static CausalLm load(Path dir, DType dtype, DType computeDtype, Device device) {
         try (HfFolder folder = HfFolder.open(dir)) {
-            return QuantizedFolders.isArtifact(folder)
+            return QuantizedFolders.isQuantized(folder)
                     ? QuantizedFolders.load(folder, dtype, computeDtype, device)
                     : loadFloat(folder, dtype, computeDtype, device);
         }
@@ -48,7 +50,7 @@ public final class Checkpoints {
     /// @throws InputException as [#load], and if the folder holds a quantized model
     public static CausalLm loadFloat(Path dir, DType dtype, DType computeDtype, Device device) {
         try (HfFolder folder = HfFolder.open(dir)) {
-            if (QuantizedFolders.isArtifact(folder)) {
+            if (QuantizedFolders.isQuantized(folder)) {
                 throw new InputException(
                         "%s is quantized already. Give the float model that it was made from.".formatted(dir));
             }
@@ -57,11 +59,6 @@ public final class Checkpoints {
     }
 
     private static CausalLm loadFloat(HfFolder folder, DType dtype, DType computeDtype, Device device) {
-        if (folder.config().has(QuantizedFolders.CONFIG_KEY)) {
-            throw new InputException(
-                    "%s is quantized by another tool. Give the float model, or quantize it with Halftone."
-                            .formatted(folder.dir()));
-        }
         CausalLm model = Models.load(folder, dtype, device);
         model.setComputeDtype(computeDtype);
         return model;
