@@ -206,6 +206,20 @@ class RecipesEndToEndTest {
                 "~quantizer",
                 "--json");
         assertThat(Cli.run("inspect", merged.toString()).out()).doesNotContain("weight_packed");
+
+        // Measured without writing the merged model: the same table, and the same text.
+        for (String[] recipe : new String[][] {
+            {"eval", "data_files=" + text, "dtype=fp32", "max_seq_len=64"},
+            {"generate", "~prompt", "prompt=We the", "max_new_tokens=5", "temperature=0", "dtype=fp32"}
+        }) {
+            String[] rest = Arrays.copyOfRange(recipe, 1, recipe.length + 1);
+            rest[recipe.length - 1] = "checkpoint_dir=" + merged;
+            String expected = run(recipe[0], rest).out();
+            rest[recipe.length - 1] = "checkpoint_dir=" + model;
+            String[] adapted = Arrays.copyOf(rest, rest.length + 1);
+            adapted[rest.length] = "adapter_dir=" + at("lora/adapter_0");
+            assertThat(run(recipe[0], adapted).out()).isEqualTo(expected);
+        }
     }
 
     @Test

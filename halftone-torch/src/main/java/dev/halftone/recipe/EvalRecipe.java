@@ -36,6 +36,9 @@ public final class EvalRecipe {
         }
         try (Tokenizer tokenizer = Tokenizers.load(config.checkpointDir());
                 CausalLm model = Checkpoints.load(config.checkpointDir(), config.dtype(), device)) {
+            if (config.adapterDir() != null) {
+                MergeRecipe.merge(config.adapterDir(), model, events);
+            }
             if (config.quantizer() != null) {
                 Calibrations.quantize(model, config.quantizer(), config.kernels(), config.checkpointDir(), events);
             }

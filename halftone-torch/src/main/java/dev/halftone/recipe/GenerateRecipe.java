@@ -44,6 +44,9 @@ public final class GenerateRecipe {
             int maxNewTokens = maxNewTokens(config, prompt.length);
             events.line("Loading %s".formatted(config.checkpointDir()));
             try (CausalLm model = Checkpoints.load(config.checkpointDir(), config.dtype(), device)) {
+                if (config.adapterDir() != null) {
+                    MergeRecipe.merge(config.adapterDir(), model, events);
+                }
                 if (config.quantizer() != null) {
                     Calibrations.quantize(model, config.quantizer(), config.kernels(), config.checkpointDir(), events);
                 }

@@ -32,6 +32,13 @@ public record EvalConfig(
         @Key(value = "the texts that perplexity is measured on, each file one document", otherwise = "[]")
         List<Path> dataFiles,
 
+        @Key(
+                value =
+                        "an adapter in PEFT's format, merged into the float model in memory before all else; null is none",
+                otherwise = "null")
+        @Nullable
+        Path adapterDir,
+
         @Key(value = "quantizes a float model in memory first (post-training quantization)", otherwise = "null")
         @Nullable
         QuantizerConfig quantizer,

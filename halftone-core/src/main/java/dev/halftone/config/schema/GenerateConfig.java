@@ -44,6 +44,13 @@ public record GenerateConfig(
         @Key(value = "what the draws come from", otherwise = "1234")
         long seed,
 
+        @Key(
+                value =
+                        "an adapter in PEFT's format, merged into the float model in memory before all else; null is none",
+                otherwise = "null")
+        @Nullable
+        Path adapterDir,
+
         @Key(value = "quantizes a float model in memory first (post-training quantization)", otherwise = "null")
         @Nullable
         QuantizerConfig quantizer,
