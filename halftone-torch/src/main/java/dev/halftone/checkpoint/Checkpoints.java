@@ -11,6 +11,7 @@ import dev.halftone.model.Models;
 import dev.halftone.nn.Parameter;
 import dev.halftone.torch.Device;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -92,6 +93,26 @@ public final class Checkpoints {
                             e.getKey(), dtypes.apply(e.getKey()), e.getValue().shape(), e.getValue()::adapted))
                     .toList();
             HfWriter.write(dir, config, entries, maxShardBytes, original, replace);
+        }
+    }
+
+    /// Writes the values that an artifact's codes stand for, and what it has in float, as a float model.
+    ///
+    /// @param model the artifact, loaded
+    /// @param artifact its folder
+    /// @param maxShardBytes size above which weights go into several files
+    public static void saveValues(Path dir, CausalLm model, Path artifact, long maxShardBytes) {
+        ObjectNode config = Json.readObject(artifact.resolve("config.json"));
+        config.remove(List.of(QuantizedFolders.CONFIG_KEY, QuantizedFolders.OWN_KEY));
+        List<Entry> entries = new ArrayList<>();
+        try (TensorFiles.Source source = new TensorFiles.Source()) {
+            model.namedParameters()
+                    .forEach((name, p) -> entries.add(source.entry(name, p.dtype(), p.shape(), p::master)));
+            QuantizedFolders.distinct(model).forEach((name, w) -> {
+                config.put("dtype", w.dtype().torchName());
+                entries.add(source.entry(name + ".weight", w.dtype(), w.shape(), w::value));
+            });
+            HfWriter.write(dir, config, entries, maxShardBytes, artifact, false);
         }
     }
 

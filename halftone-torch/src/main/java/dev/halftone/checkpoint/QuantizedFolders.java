@@ -108,18 +108,20 @@ public final class QuantizedFolders {
         List<Entry> entries = new ArrayList<>();
         try (TensorFiles.Source source = new TensorFiles.Source()) {
             parameters.forEach((name, p) -> entries.add(source.entry(name, p.dtype(), p.shape(), p::adapted)));
-            // A table that is tied stands in the file once, under the embedding's name.
-            Set<QuantizedWeight> written = Collections.newSetFromMap(new IdentityHashMap<>());
-            quantized.forEach((name, w) -> {
-                if (written.add(w)) {
-                    entries.addAll(entries(name + ".weight", w, source));
-                }
-            });
+            distinct(model).forEach((name, w) -> entries.addAll(entries(name + ".weight", w, source)));
             InputScales.tensors(InputCalibration.scales(model), name -> zeroPoints(quantized.get(name)))
                     .forEach((name, t) -> part(name, t, source, entries));
             ObjectNode config = config(Json.readObject(original.resolve("config.json")), model, quantized);
             HfWriter.write(dir, config, entries, maxShardBytes, original, false);
         }
+    }
+
+    /// The quantized weights of a model by their layers' paths, one that is tied once, under the embedding's name.
+    public static Map<String, QuantizedWeight> distinct(CausalLm model) {
+        Set<QuantizedWeight> seen = Collections.newSetFromMap(new IdentityHashMap<>());
+        Map<String, QuantizedWeight> quantized = quantizedWeights(model);
+        quantized.values().removeIf(w -> !seen.add(w));
+        return quantized;
     }
 
     private static Map<String, QuantizedWeight> quantizedWeights(CausalLm model) {
