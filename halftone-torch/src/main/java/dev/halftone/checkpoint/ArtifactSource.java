@@ -2,6 +2,7 @@ package dev.halftone.checkpoint;
 
 import dev.halftone.DType;
 import dev.halftone.InputException;
+import dev.halftone.format.compressed.CompressionFormat;
 import dev.halftone.format.hf.HfFolder;
 import dev.halftone.format.safetensors.TensorInfo;
 import dev.halftone.kernel.Quantized;
@@ -55,7 +56,7 @@ final class ArtifactSource implements ParameterSource {
         if (layer == null) {
             return parameter(name, shape);
         }
-        WeightLayout layout = layer.layout();
+        CompressionFormat format = layer.format();
         Grid grid = layer.scheme().weights(layer.dtype());
         int group = grid.granularity().groupSize(shape[1]);
         if (shape[1] % group != 0) {
@@ -64,19 +65,19 @@ final class ArtifactSource implements ParameterSource {
                             .formatted(folder.dir(), group, shape[1], name));
         }
         try (Scope _ = Scope.open()) {
-            if (layout == WeightLayout.PACK) {
+            if (format == CompressionFormat.PACK) {
                 requireShape(name, shape);
             }
-            Tensor codes = read(name + layout.suffix(), layout.codesDtype(), layout.codesShape(shape, grid));
+            Tensor codes = read(name + format.suffix(), format.codesDtype(), format.codesShape(shape, grid));
             Tensor scale = readScale(name + QuantizedFolders.SCALE, layer, shape, grid);
             return new QuantizedWeight(
                     layer.scheme(),
                     layer.dtype(),
                     computeDtype,
                     new Quantized(
-                            Ops.to(layout.codesOf(codes, shape, grid), device),
-                            Ops.to(layout.scaleOf(scale, shape, grid), device),
-                            grid.zeroPointDtype() == null ? null : Ops.to(zeroPoint(name, layout, shape, grid), device),
+                            Ops.to(WeightTensors.codesOf(format, codes, shape, grid), device),
+                            Ops.to(WeightTensors.scaleOf(format, scale, shape, grid), device),
+                            grid.zeroPointDtype() == null ? null : Ops.to(zeroPoint(name, format, shape, grid), device),
                             grid.wholeTensor()
                                     ? Ops.to(read(name + QuantizedFolders.TENSOR_SCALE, DType.F32, 1), device)
                                     : null));
@@ -110,17 +111,17 @@ final class ArtifactSource implements ParameterSource {
     /// Scales in the type that the scheme has them in, which other tools may not store: theirs have the type of the
     /// weight.
     private Tensor readScale(String name, StoredLayer layer, long[] shape, Grid grid) {
-        DType dtype = layer.layout().scaleDtype(grid);
+        DType dtype = layer.format().scaleDtype(grid);
         boolean converted = folder.info(name).dtype() == layer.dtype() && grid.scaleDtype() == DType.F32;
         Tensor stored =
-                read(name, converted ? layer.dtype() : dtype, layer.layout().scaleShape(shape, grid));
+                read(name, converted ? layer.dtype() : dtype, layer.format().scaleShape(shape, grid));
         return Ops.to(stored, dtype);
     }
 
-    private Tensor zeroPoint(String weight, WeightLayout layout, long[] shape, Grid grid) {
-        DType dtype = layout.packsZeroPoint(grid) ? DType.I32 : Objects.requireNonNull(grid.zeroPointDtype());
-        Tensor stored = read(weight + QuantizedFolders.ZERO_POINT, dtype, layout.zeroPointShape(shape, grid));
-        return layout.zeroPointOf(stored, shape, grid);
+    private Tensor zeroPoint(String weight, CompressionFormat format, long[] shape, Grid grid) {
+        DType dtype = format.packsZeroPoint(grid) ? DType.I32 : Objects.requireNonNull(grid.zeroPointDtype());
+        Tensor stored = read(weight + QuantizedFolders.ZERO_POINT, dtype, format.zeroPointShape(shape, grid));
+        return WeightTensors.zeroPointOf(format, stored, shape, grid);
     }
 
     /// @param shape of the tensor; one with a single value may have it in any number of dimensions

@@ -2,15 +2,20 @@ package dev.halftone.checkpoint;
 
 import dev.halftone.DType;
 import dev.halftone.InputException;
-import dev.halftone.checkpoint.CompressedTensors.Group;
+import dev.halftone.format.compressed.CompressedTensors;
+import dev.halftone.format.compressed.CompressedTensors.Group;
+import dev.halftone.format.compressed.CompressionFormat;
+import dev.halftone.format.compressed.QuantizationArgs;
 import dev.halftone.format.hf.HfFolder;
 import dev.halftone.quant.QuantScheme;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
+import java.util.stream.Collectors;
 import tools.jackson.databind.JsonNode;
 
 /// The quantized layers of a folder that compressed-tensors (llm-compressor) wrote.
@@ -25,7 +30,7 @@ final class ForeignLayers {
     private ForeignLayers() {}
 
     /// A config group.
-    private record Targets(List<String> targets, QuantScheme scheme, WeightLayout layout) {}
+    private record Targets(List<String> targets, QuantScheme scheme, CompressionFormat format) {}
 
     /// @throws InputException if another tool than compressed-tensors wrote the folder, or with it something that
     ///     Halftone has no scheme for
@@ -84,32 +89,37 @@ final class ForeignLayers {
             QuantizationArgs weights = QuantizationArgs.parse(json.path("weights"), at + ".weights");
             String format = json.path("format").asString(config.path("format").asString(""));
             Group group = new Group(
-                    layout(format, weights, at),
+                    format(format, weights, at),
                     weights,
                     inputs.isObject() ? QuantizationArgs.parse(inputs, at + ".input_activations") : null);
             QuantScheme scheme = CompressedTensors.scheme(group)
                     .orElseThrow(() -> new InputException(
                             "%s: Halftone has no scheme with weights %s and inputs %s. Give the float model, and quantize that."
                                     .formatted(at, json.path("weights"), inputs.isMissingNode() ? "null" : inputs)));
-            groups.add(new Targets(strings(json.path("targets")), scheme, group.layout()));
+            groups.add(new Targets(strings(json.path("targets")), scheme, group.format()));
         });
         return groups;
     }
 
-    private static WeightLayout layout(String format, QuantizationArgs weights, String where) {
+    private static CompressionFormat format(String label, QuantizationArgs weights, String where) {
         boolean integers = weights.type().equals(QuantizationArgs.INT);
-        // The same layouts under an older name.
-        String named =
-                !format.equals("naive-quantized") ? format : (integers ? WeightLayout.INT : WeightLayout.FLOAT).label();
-        WeightLayout layout = WeightLayout.of(named)
+        if (label.equals("naive-quantized")) {
+            return integers ? CompressionFormat.INT : CompressionFormat.FLOAT;
+        }
+        CompressionFormat format = CompressionFormat.of(label)
                 .orElseThrow(() -> new InputException("%s: the format '%s' is not read. Take a model in one of %s."
-                        .formatted(where, format, List.of(WeightLayout.values()))));
-        if (integers != (layout == WeightLayout.PACK || layout == WeightLayout.INT)) {
+                        .formatted(
+                                where,
+                                label,
+                                Arrays.stream(CompressionFormat.values())
+                                        .map(CompressionFormat::label)
+                                        .collect(Collectors.joining(", ")))));
+        if (integers != (format == CompressionFormat.PACK || format == CompressionFormat.INT)) {
             throw new InputException(
                     "%s: %s weights are not stored as %s. Take config.json and the weights from one place."
-                            .formatted(where, weights.type(), format));
+                            .formatted(where, weights.type(), label));
         }
-        return layout;
+        return format;
     }
 
     /// @param scales their type, which the weight had too; blocks of e2m1 and MX have scales of their own type, and
@@ -120,7 +130,7 @@ final class ForeignLayers {
             for (Targets group : groups) {
                 if (group.targets().stream().anyMatch(target -> matches(target, layer))) {
                     DType dtype = CompressedTensors.isWeightDtype(scales) ? scales : DType.BF16;
-                    return new StoredLayer(group.scheme(), group.layout(), dtype);
+                    return new StoredLayer(group.scheme(), group.format(), dtype);
                 }
             }
         }

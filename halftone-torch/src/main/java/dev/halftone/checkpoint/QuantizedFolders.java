@@ -3,6 +3,8 @@ package dev.halftone.checkpoint;
 import dev.halftone.DType;
 import dev.halftone.InputException;
 import dev.halftone.format.Json;
+import dev.halftone.format.compressed.CompressedTensors;
+import dev.halftone.format.compressed.CompressionFormat;
 import dev.halftone.format.hf.HfFolder;
 import dev.halftone.format.hf.HfWriter;
 import dev.halftone.format.safetensors.SafetensorsWriter.Entry;
@@ -35,7 +37,7 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /// Quantized models as Hugging Face folders, as compressed-tensors has them, which transformers and vLLM load: a
-/// quantized layer has codes and scales in the tensors of a [WeightLayout], and where its activations are static
+/// quantized layer has codes and scales in the tensors of a [CompressionFormat], and where its activations are static
 ///
 /// ```text
 /// input_scale          float32 [1]       of ModelOpt's numbers the amax
@@ -138,29 +140,29 @@ public final class QuantizedFolders {
         Quantized q = w.quantized();
         Grid grid = w.grid();
         long[] shape = w.shape();
-        WeightLayout layout = CompressedTensors.layout(w.scheme());
+        CompressionFormat format = CompressedTensors.format(w.scheme());
         List<Entry> entries = new ArrayList<>();
         entries.add(source.entry(
-                name + layout.suffix(),
-                layout.codesDtype(),
-                layout.codesShape(shape, grid),
-                () -> layout.codes(q.codes(), grid)));
-        if (layout == WeightLayout.PACK) {
+                name + format.suffix(),
+                format.codesDtype(),
+                format.codesShape(shape, grid),
+                () -> WeightTensors.codes(format, q.codes(), grid)));
+        if (format == CompressionFormat.PACK) {
             entries.add(source.entry(name + SHAPE, DType.I64, new long[] {2}, () -> Torch.of(shape, 2)));
         }
         entries.add(source.entry(
                 name + SCALE,
-                layout.scaleDtype(grid),
-                layout.scaleShape(shape, grid),
-                () -> layout.scale(q.scale(), shape, grid)));
+                format.scaleDtype(grid),
+                format.scaleShape(shape, grid),
+                () -> WeightTensors.scale(format, q.scale(), shape, grid)));
         Tensor zeroPoint = q.zeroPoint();
         if (zeroPoint != null) {
-            DType dtype = layout.packsZeroPoint(grid) ? DType.I32 : Torch.dtype(zeroPoint);
+            DType dtype = format.packsZeroPoint(grid) ? DType.I32 : Torch.dtype(zeroPoint);
             entries.add(source.entry(
                     name + ZERO_POINT,
                     dtype,
-                    layout.zeroPointShape(shape, grid),
-                    () -> layout.zeroPoint(zeroPoint, shape, grid)));
+                    format.zeroPointShape(shape, grid),
+                    () -> WeightTensors.zeroPoint(format, zeroPoint, shape, grid)));
         }
         part(name + TENSOR_SCALE, q.tensorScale(), source, entries);
         return entries;

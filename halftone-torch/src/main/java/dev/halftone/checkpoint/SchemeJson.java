@@ -3,6 +3,8 @@ package dev.halftone.checkpoint;
 import dev.halftone.DType;
 import dev.halftone.InputException;
 import dev.halftone.format.Json;
+import dev.halftone.format.compressed.CompressedTensors;
+import dev.halftone.format.compressed.CompressionFormat;
 import dev.halftone.quant.CompressedIntScheme;
 import dev.halftone.quant.Float8Int4Scheme;
 import dev.halftone.quant.Float8Scheme;
@@ -64,12 +66,12 @@ final class SchemeJson {
     private SchemeJson() {}
 
     /// Schemes with the layers that have them: an array of schemes, each with `"layers": […]` and the `"format"` of
-    /// their weights ([WeightLayout]).
+    /// their weights ([CompressionFormat]).
     static ArrayNode writeLayers(Map<QuantScheme, List<String>> layers) {
         ArrayNode array = Json.object().putArray("schemes");
         layers.forEach((scheme, names) -> {
             ObjectNode json =
-                    write(scheme).put(FORMAT, CompressedTensors.layout(scheme).label());
+                    write(scheme).put(FORMAT, CompressedTensors.format(scheme).label());
             names.forEach(json.putArray("layers")::add);
             array.add(json);
         });
@@ -84,9 +86,9 @@ final class SchemeJson {
     static Map<String, StoredLayer> readLayers(JsonNode json, DType dtype, String where) {
         Map<String, StoredLayer> layers = new HashMap<>();
         for (JsonNode entry : json) {
-            WeightLayout layout = WeightLayout.of(entry.path(FORMAT).asString(WeightLayout.PACK.label()))
+            CompressionFormat format = CompressionFormat.of(entry.path(FORMAT).asString(CompressionFormat.PACK.label()))
                     .orElseThrow(() -> unknown(entry, where));
-            StoredLayer layer = new StoredLayer(read(entry, where), layout, dtype);
+            StoredLayer layer = new StoredLayer(read(entry, where), format, dtype);
             entry.path("layers").forEach(name -> layers.put(name.asString(""), layer));
         }
         if (layers.isEmpty()) {

@@ -1,7 +1,7 @@
-package dev.halftone.checkpoint;
+package dev.halftone.format.compressed;
 
-import static dev.halftone.checkpoint.QuantizationArgs.FLOAT;
-import static dev.halftone.checkpoint.QuantizationArgs.INT;
+import static dev.halftone.format.compressed.QuantizationArgs.FLOAT;
+import static dev.halftone.format.compressed.QuantizationArgs.INT;
 
 import dev.halftone.DType;
 import dev.halftone.format.Json;
@@ -41,9 +41,11 @@ import tools.jackson.databind.node.ObjectNode;
 /// Layouts are those that the library itself infers, with one exception: vLLM reads int4 weights beside float8
 /// inputs (its W4AFP8) packed only. Integer weights beside integer inputs are a byte each, for vLLM reads 4-bit
 /// ones with asymmetric inputs (8da4w) only so.
-final class CompressedTensors {
-    static final String METHOD = "compressed-tensors";
-    static final String TABLE = "model.embed_tokens";
+public final class CompressedTensors {
+    /// Its `quant_method`.
+    public static final String METHOD = "compressed-tensors";
+    /// The path of the embedding, the one layer that is no `Linear`.
+    public static final String TABLE = "model.embed_tokens";
     private static final String VERSION = "0.20.0";
     private static final String MIXED = "mixed-precision";
     private static final String TOKEN = "token";
@@ -51,12 +53,12 @@ final class CompressedTensors {
     /// How the layers of a scheme are stored and computed.
     ///
     /// @param inputs null where they stay in float
-    record Group(
-            WeightLayout layout,
+    public record Group(
+            CompressionFormat format,
             QuantizationArgs weights,
             @Nullable QuantizationArgs inputs) {
         /// Whether layers of this group compute what those of another do, however they are stored.
-        boolean computesAs(Group other) {
+        public boolean computesAs(Group other) {
             return weights.equals(other.weights) && Objects.equals(inputs, other.inputs);
         }
     }
@@ -64,7 +66,7 @@ final class CompressedTensors {
     private CompressedTensors() {}
 
     /// A scheme in the library's terms; empty where it has none.
-    static Optional<Group> group(QuantScheme scheme) {
+    public static Optional<Group> group(QuantScheme scheme) {
         return Optional.ofNullable(
                 switch (scheme) {
                     case IntxScheme s ->
@@ -81,25 +83,25 @@ final class CompressedTensors {
                                 s.int8Activations() ? QuantizationArgs.dynamicInputs(INT, true, TOKEN) : null);
                     case StaticActivationScheme(QuantScheme dynamic) ->
                         group(dynamic)
-                                .map(g -> new Group(g.layout(), g.weights(), withStaticScale(g.inputs())))
+                                .map(g -> new Group(g.format(), g.weights(), withStaticScale(g.inputs())))
                                 .orElse(null);
                     case Float8Scheme s -> float8(s);
                     case Float8Int4Scheme s ->
                         new Group(
-                                WeightLayout.PACK,
+                                CompressionFormat.PACK,
                                 QuantizationArgs.weights(4, INT, true, s.granularity()),
                                 QuantizationArgs.dynamicInputs(FLOAT, true, TOKEN));
                     case MxScheme s -> mx(s);
                     case Nvfp4Scheme s ->
                         s.activations() || s.numerics() != Numerics.COMPRESSED_TENSORS
                                 ? null
-                                : new Group(WeightLayout.NVFP4, QuantizationArgs.nvfp4(), null);
+                                : new Group(CompressionFormat.NVFP4, QuantizationArgs.nvfp4(), null);
                     case Int4Scheme _, GgufScheme _, ModelOptScheme _ -> null;
                 });
     }
 
     private static Group integers(QuantizationArgs weights, @Nullable QuantizationArgs inputs) {
-        return new Group(inputs == null ? WeightLayout.PACK : WeightLayout.INT, weights, inputs);
+        return new Group(inputs == null ? CompressionFormat.PACK : CompressionFormat.INT, weights, inputs);
     }
 
     private static QuantizationArgs withStaticScale(@Nullable QuantizationArgs inputs) {
@@ -113,7 +115,7 @@ final class CompressedTensors {
         }
         String strategy = s.granularity() instanceof Granularity.PerTensor ? "tensor" : TOKEN;
         return new Group(
-                WeightLayout.FLOAT,
+                CompressionFormat.FLOAT,
                 QuantizationArgs.weights(8, FLOAT, true, s.granularity()),
                 QuantizationArgs.dynamicInputs(FLOAT, true, strategy));
     }
@@ -126,23 +128,23 @@ final class CompressedTensors {
         return switch (s.weights()) {
             case MXFP4 ->
                 new Group(
-                        WeightLayout.MXFP4,
+                        CompressionFormat.MXFP4,
                         QuantizationArgs.mx(4, false),
                         s.activations() == null ? null : QuantizationArgs.mx(4, true));
-            case MXFP8_E4M3 -> new Group(WeightLayout.MXFP8, QuantizationArgs.mx(8, false), null);
+            case MXFP8_E4M3 -> new Group(CompressionFormat.MXFP8, QuantizationArgs.mx(8, false), null);
             default -> null;
         };
     }
 
-    /// The layout that layers of a scheme are stored in.
-    static WeightLayout layout(QuantScheme scheme) {
-        return group(scheme).map(Group::layout).orElse(WeightLayout.PACK);
+    /// The format that layers of a scheme are stored in; PACK where the library has no such scheme.
+    public static CompressionFormat format(QuantScheme scheme) {
+        return group(scheme).map(Group::format).orElse(CompressionFormat.PACK);
     }
 
     /// The scheme that computes as a group; empty where Halftone has none.
     ///
     /// Integer inputs with a zero point are torchao's: compressed-tensors' own scheme here has none.
-    static Optional<QuantScheme> scheme(Group group) {
+    public static Optional<QuantScheme> scheme(Group group) {
         QuantizationArgs weights = group.weights();
         Granularity granularity = weights.granularity();
         Stream<QuantScheme> candidates;
@@ -192,7 +194,7 @@ final class CompressedTensors {
     ///
     /// @param layers the quantized layers of each scheme
     /// @param ignored the linear layers that stay in float, by their path
-    static ObjectNode config(Map<QuantScheme, List<String>> layers, List<String> ignored) {
+    public static ObjectNode config(Map<QuantScheme, List<String>> layers, List<String> ignored) {
         ObjectNode config = Json.object();
         ObjectNode groups = Json.object();
         Set<String> formats = new LinkedHashSet<>();
@@ -201,7 +203,7 @@ final class CompressedTensors {
             if (group.isEmpty()) {
                 return config.put("quant_method", "halftone");
             }
-            String format = group.get().layout().label();
+            String format = group.get().format().label();
             formats.add(format);
             List<String> targets = layers.size() == 1 ? classes(entry.getValue()) : entry.getValue();
             groups.set("group_" + groups.size(), json(group.get(), targets));
@@ -210,7 +212,7 @@ final class CompressedTensors {
         config.put("format", formats.size() == 1 ? formats.iterator().next() : MIXED);
         config.putNull("global_compression_ratio");
         ignored.forEach(config.putArray("ignore")::add);
-        config.putNull("kv_cache_scheme");
+        config.putNull("kv_cache_scheme").putNull("moe_sparsity_config");
         config.put("quant_method", METHOD).put("quantization_status", "compressed");
         config.putObject("sparsity_config");
         config.putObject("transform_config");
@@ -229,7 +231,7 @@ final class CompressedTensors {
     }
 
     private static ObjectNode json(Group group, List<String> targets) {
-        ObjectNode json = Json.object().put("format", group.layout().label());
+        ObjectNode json = Json.object().put("format", group.format().label());
         json.set(
                 "input_activations",
                 group.inputs() == null ? null : group.inputs().json());
@@ -240,7 +242,7 @@ final class CompressedTensors {
     }
 
     /// Whether a type of scales can be the type of weights.
-    static boolean isWeightDtype(DType dtype) {
+    public static boolean isWeightDtype(DType dtype) {
         return dtype == DType.F32 || dtype == DType.BF16 || dtype == DType.F16;
     }
 }

@@ -1,4 +1,4 @@
-package dev.halftone.checkpoint;
+package dev.halftone.format.compressed;
 
 import dev.halftone.DType;
 import dev.halftone.InputException;
@@ -17,7 +17,7 @@ import tools.jackson.databind.node.ObjectNode;
 /// @param groupSize null where there are no groups
 /// @param dynamic whether scales are chosen on the fly: `false`, `true` or `local`
 /// @param scaleDtype what scales are rounded to; null for the type of the values
-record QuantizationArgs(
+public record QuantizationArgs(
         int bits,
         String type,
         boolean symmetric,
@@ -25,8 +25,8 @@ record QuantizationArgs(
         @Nullable Integer groupSize,
         String dynamic,
         @Nullable DType scaleDtype) {
-    static final String INT = "int";
-    static final String FLOAT = "float";
+    public static final String INT = "int";
+    public static final String FLOAT = "float";
 
     static QuantizationArgs weights(int bits, String type, boolean symmetric, Granularity granularity) {
         Integer size = granularity instanceof Granularity.PerGroup(int n) ? n : null;
@@ -85,7 +85,7 @@ record QuantizationArgs(
     ///
     /// @param where the file and key in messages
     /// @throws InputException if columns are reordered by their activations (`actorder: group`)
-    static QuantizationArgs parse(JsonNode json, String where) {
+    public static QuantizationArgs parse(JsonNode json, String where) {
         String order = json.path("actorder").asString("");
         if (order.equals("group") || order.equals("dynamic")) {
             throw new InputException(
