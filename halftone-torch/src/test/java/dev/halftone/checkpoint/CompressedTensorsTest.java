@@ -2,7 +2,6 @@ package dev.halftone.checkpoint;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.assertj.core.api.Assertions.within;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.halftone.DType;
@@ -18,6 +17,7 @@ import dev.halftone.qat.InputCalibration;
 import dev.halftone.qat.Qat;
 import dev.halftone.qat.QuantizationPlan;
 import dev.halftone.quant.Calibration;
+import dev.halftone.quant.Numerics;
 import dev.halftone.quant.QuantScheme;
 import dev.halftone.torch.Device;
 import dev.halftone.torch.NoGrad;
@@ -28,7 +28,10 @@ import java.lang.foreign.ValueLayout;
 import java.net.URISyntaxException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -72,14 +75,12 @@ class CompressedTensorsTest {
                 Json.readObject(folder.resolve("config.json")).path("dtype").asString());
     }
 
-    /// Within 1e-4 of the largest logit in float32, where an input that lies between two codes may fall to either side,
-    /// and within 2 % in bfloat16, whose products are rounded in another order.
     @ParameterizedTest
     @MethodSource("golden")
     void whatCompressedTensorsWroteComputesWhatTransformersComputesWithIt(Path folder) {
         DType dtype = dtype(folder) == DType.F16 ? DType.F32 : dtype(folder);
         try (CausalLm model = Checkpoints.load(folder, dtype, Device.CPU)) {
-            requireClose(logits(model), folder, dtype(folder));
+            assertThat(error(logits(model), folder)).isLessThan(dtype(folder) == DType.F32 ? 1e-5 : 1e-2);
         }
     }
 
@@ -105,18 +106,25 @@ class CompressedTensorsTest {
             tensors.put(
                     name,
                     folder.info(name).dtype()
-                            + java.util.Arrays.toString(folder.info(name).shape())
-                            + java.util.Arrays.hashCode(bytes));
+                            + Arrays.toString(folder.info(name).shape())
+                            + Arrays.hashCode(bytes));
         }
         return tensors;
     }
 
-    /// Less the targets of several groups, which are paths where others have expressions.
+    /// Less what calibration alone reads, and the targets of several groups, which are paths where others have
+    /// expressions.
     private static ObjectNode said(HfFolder folder) {
         ObjectNode config = ((ObjectNode) folder.config().path("quantization_config")).deepCopy();
-        if (config.path("config_groups").size() > 1) {
-            config.path("config_groups").forEach(group -> ((ObjectNode) group).remove("targets"));
-        }
+        boolean several = config.path("config_groups").size() > 1;
+        config.path("config_groups").forEach(group -> {
+            if (several) {
+                ((ObjectNode) group).remove("targets");
+            }
+            if (group.path("input_activations") instanceof ObjectNode inputs) {
+                inputs.remove("observer");
+            }
+        });
         return config;
     }
 
@@ -125,7 +133,7 @@ class CompressedTensorsTest {
         String python = System.getProperty("halftone.python", System.getenv("HALFTONE_PYTHON"));
         assumeTrue(python != null, "no Python with transformers: give -Dhalftone.python or HALFTONE_PYTHON");
         Map<Path, float[]> expected = new TreeMap<>();
-        Map<Path, QuantScheme> schemes = new TreeMap<>();
+        Map<Path, QuantScheme> schemes = new HashMap<>();
         for (QuantScheme scheme : Schemes.all()
                 .filter(s -> CompressedTensors.group(s).isPresent())
                 .toList()) {
@@ -143,7 +151,14 @@ class CompressedTensorsTest {
                 .redirectOutput(log.toFile())
                 .start();
         assertThat(process.waitFor()).as(() -> read(log)).isZero();
-        expected.forEach((artifact, logits) -> requireClose(logits, artifact, dtype(artifact)));
+        Map<String, Double> beyond = new TreeMap<>();
+        expected.forEach((artifact, logits) -> {
+            double error = error(logits, artifact);
+            if (!(error < tolerance(schemes.get(artifact), dtype(artifact)))) {
+                beyond.put(artifact.getFileName().toString(), error);
+            }
+        });
+        assertThat(beyond).isEmpty();
     }
 
     /// e2m1 and MX become bfloat16 in compressed-tensors, which transformers multiplies with nothing else.
@@ -209,7 +224,7 @@ class CompressedTensorsTest {
             Files.copy(
                     source.resolve("model.safetensors"),
                     altered.resolve("model.safetensors"),
-                    java.nio.file.StandardCopyOption.REPLACE_EXISTING);
+                    StandardCopyOption.REPLACE_EXISTING);
         } catch (IOException e) {
             throw new AssertionError(e);
         }
@@ -221,20 +236,35 @@ class CompressedTensorsTest {
                 .hasMessageContaining(message);
     }
 
-    private static void requireClose(float[] actual, Path folder, DType dtype) {
+    /// torchao's inputs go through compressed-tensors' formulas, which put a value on the border of two codes to the
+    /// other
+    /// side, as the largest of a token with symmetric int8 always is; and transformers rounds float32 scales to
+    bfloat16.
+    private static double tolerance(QuantScheme scheme, DType dtype) {
+        boolean same = scheme.activations(dtype) == null || scheme.numerics() == Numerics.COMPRESSED_TENSORS;
+        if (dtype == DType.F32) {
+            return same ? 1e-5 : 2e-2;
+        }
+        return same ? 1e-2 : 6e-2;
+    }
+
+    /// How far logits are from those that transformers left in a folder: the norm of the difference, relative to
+    /// theirs.
+    private static double error(float[] actual, Path folder) {
         try (SafetensorsFile file = SafetensorsFile.open(folder.resolve("logits.safetensors"));
                 Scope _ = Scope.open()) {
             float[] expected = Torch.floats(Torch.of(file.data("logits"), DType.F32, 24, 256));
-            double largest = 0;
             double difference = 0;
+            double norm = 0;
             for (int i = 0; i < expected.length; i++) {
-                largest = Math.max(largest, Math.abs(expected[i]));
-                difference = Math.max(difference, Math.abs(expected[i] - actual[i]));
+                // One-bit weights overflow, there and here.
+                if (Float.isNaN(expected[i]) && Float.isNaN(actual[i])) {
+                    continue;
+                }
+                difference += Math.pow(expected[i] - actual[i], 2);
+                norm += Math.pow(expected[i], 2);
             }
-            System.err.printf("XX %s %.3g%n", folder.getFileName(), difference / largest);
-            assertThat(difference / largest)
-                    .as(folder.getFileName().toString())
-                    .isCloseTo(0, within(dtype == DType.F32 ? 1e-4 : 2e-2));
+            return norm == 0 ? Math.sqrt(difference) : Math.sqrt(difference / norm);
         }
     }
 
