@@ -19,8 +19,10 @@ import dev.halftone.torch.Scope;
 import dev.halftone.torch.Torch;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.Collections;
 import java.util.List;
+import java.util.function.Consumer;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
@@ -43,6 +45,7 @@ public final class CausalLm extends Module {
     private final List<DecoderLayer> layers = new ArrayList<>();
     private final RmsNorm norm;
     private final Linear head;
+    private boolean recompute;
 
     CausalLm(DecoderConfig config, ParameterSource source, LayerBuilder layer) {
         this.config = config;
@@ -80,6 +83,12 @@ public final class CausalLm extends Module {
                 linear.setComputeDtype(dtype);
             }
         }
+    }
+
+    /// Whether the forward pass of a training step keeps only the input of each layer, and the backward pass
+    /// computes the rest again: less memory, more time, the same numbers.
+    public void setActivationCheckpointing(boolean checkpointing) {
+        recompute = checkpointing;
     }
 
     /// Hidden states of the tokens after the final norm: what the head reads.
@@ -147,9 +156,28 @@ public final class CausalLm extends Module {
     /// @param normaliser what the sum is divided by in the gradients: the number of targets of the optimizer step
     /// @return the sum of negative log-likelihoods of the targets, in nats
     public double lossAndBackward(Tokens tokens, Targets targets, double normaliser) {
-        try (Scope _ = Scope.open()) {
-            double sum = new LinearCrossEntropy(head).backward(hidden(tokens), targets, normaliser);
-            allParameters().values().forEach(Parameter::collectGradient);
+        return lossAndBackward(tokens, targets, normaliser, _ -> {});
+    }
+
+    /// The same, for those who use gradients up on the way.
+    ///
+    /// @param complete sees parameters when their gradients are complete: a layer's at a time, from the last
+    ///     layer to the first, and in the end all of the model. It may change values and clear gradients
+    public double lossAndBackward(
+            Tokens tokens, Targets targets, double normaliser, Consumer<Collection<Parameter>> complete) {
+        try (Scope _ = Scope.open();
+                AttentionContext context = context(tokens, null)) {
+            LayerWalk walk = new LayerWalk(embed(tokens), context, recompute);
+            Tensor top_BSD = walk.forward(layers);
+            double sum;
+            try (Scope _ = Scope.open()) {
+                sum = new LinearCrossEntropy(head).backward(norm.forward(top_BSD), targets, normaliser);
+            }
+            walk.backward(top_BSD, complete);
+            // What lies beside the layers. A table that is tied to the head has its gradient from both only now.
+            Collection<Parameter> all = allParameters().values();
+            all.forEach(Parameter::collectGradient);
+            complete.accept(all);
             return sum;
         }
     }

@@ -110,7 +110,7 @@ public final class Lora implements WeightTransform {
     /// @param x `[…, K]` in the dtype of the product
     /// @return `[…, N]`
     Tensor branch(Tensor x) {
-        Tensor in = settings.dropout() > 0 && NoGrad.isOff() ? Ops.dropout(x, settings.dropout()) : x;
+        Tensor in = settings.dropout() > 0 && NoGrad.trains() ? Ops.dropout(x, settings.dropout()) : x;
         Tensor low = Products.linear(in, a_RK.value(), null);
         return Ops.mul(Products.linear(low, b_NR.value(), null), settings.scaling());
     }

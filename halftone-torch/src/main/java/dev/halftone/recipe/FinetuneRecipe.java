@@ -140,6 +140,7 @@ public final class FinetuneRecipe implements AutoCloseable {
                     .formatted(layers.size(), config.quantizer().label()));
             events.aside(LayerTable.of(model, layers));
         }
+        model.setActivationCheckpointing(config.enableActivationCheckpointing());
         Map<String, Parameter> parameters = model.allParameters();
         if (!adapts() || config.lora().trainBase()) {
             parameters.values().forEach(p -> p.setTrainable(true));
@@ -151,7 +152,8 @@ public final class FinetuneRecipe implements AutoCloseable {
                 model,
                 optimizer,
                 config.loss().countLabels(),
-                config.clipGradNorm() == null ? OptionalDouble.empty() : OptionalDouble.of(config.clipGradNorm()));
+                config.clipGradNorm() == null ? OptionalDouble.empty() : OptionalDouble.of(config.clipGradNorm()),
+                config.optimizerInBwd());
         record = new RunRecord(recipe, config, data, model, stepsPerEpoch);
     }
 

@@ -29,6 +29,8 @@ final class RunRecord {
             "epochs",
             "device",
             "kernels",
+            "enable_activation_checkpointing",
+            "optimizer_in_bwd",
             "dataset_val",
             "batch_size_val",
             "run_val_every_n_steps",

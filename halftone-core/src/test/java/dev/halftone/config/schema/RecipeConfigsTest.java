@@ -78,6 +78,8 @@ class RecipeConfigsTest {
                 "quantizer=null|fake_quant_after_n_steps: there is no quantizer to delay",
                 "run_val_every_n_steps=5|run_val_every_n_steps: there is no dataset_val",
                 "batch_size=0|batch_size: 0 is too small. Use 1 or more.",
+                "optimizer_in_bwd=true|optimizer_in_bwd: clip_grad_norm needs all gradients together",
+                "optimizer_in_bwd=true clip_grad_norm=null gradient_accumulation_steps=2|optimizer_in_bwd: gradient_accumulation_steps needs all",
                 "clip_grad_norm=0|clip_grad_norm: 0.0 is too small. Use more than 0.",
                 "quantizer.groupsize=1|quantizer.groupsize: 1 is no group. Use 32, 64, 128, 256 or `channel`.",
                 "quantizer.groupsize=chanel|quantizer.groupsize: 'chanel' is no group size.",
