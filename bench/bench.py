@@ -25,18 +25,20 @@ LEARNING_RATE = 1e-4
 # scales that torchao trains with.
 INT8_ACT_INT4 = {"_component_": "Int8DynamicActivationIntxWeightConfig", "weight_dtype": "int4", "groupsize": 32,
                  "gradient_rule": "open"}
-INT4 = {"_component_": "Int4WeightOnlyConfig", "groupsize": 32, "numerics": "fbgemm_training", "scale_gradient": True,
-        "gradient_rule": "open"}
+INT4 = {"_component_": "Int4WeightOnlyConfig", "groupsize": 32, "numerics": "fbgemm_training", "gradient_rule": "open"}
 LORA = {"lora_rank": 8, "lora_alpha": 16, "lora_dropout": 0.0, "save_adapter_weights_only": True}
 
-# name: (our recipe, what our configuration says beyond the common part, what peer.py is asked for)
+# name: (our recipe, what our configuration says beyond the common part, what peer.py is asked for). A case without a peer of
+# its own is held against another's: report.COUNTERPART.
 CASES = {
     "full": ("full", {}, "full"),
     "qat_8da4w": ("qat", {"quantizer": INT8_ACT_INT4}, "8da4w"),
     "qat_int4wo": ("qat", {"quantizer": INT4}, "int4wo"),
+    # torchao's autograd also goes through minimum and maximum of a group, which ours does when asked to.
+    "qat_int4wo_scales": ("qat", {"quantizer": INT4 | {"scale_gradient": True}}, None),
     "lora": ("lora", LORA, "lora"),
     "qat_lora": ("qat_lora", LORA | {"quantizer": INT8_ACT_INT4, "lora_form": "separate"}, "8da4w_lora"),
-    # The peers have nothing of the kind; the report holds it against their qat_lora.
+    # The peers have nothing of the kind.
     "qat_lora_merged": ("qat_lora", LORA | {"quantizer": INT8_ACT_INT4, "lora_form": "merged"}, None),
 }
 

@@ -6,19 +6,21 @@ from statistics import median
 ROOT = Path(__file__).resolve().parent.parent
 PUBLISHED = ROOT / "bench" / "results" / "published.jsonl"
 GIB = 1 << 30
-# Of the loss, which a peer's bfloat16 attention and ours round differently; a wrong mask or grid is tens of percent away.
-TOLERANCE = 0.01
+# How far two losses may be apart, as a share: in the first step, and in those after it. Roundings differ, and where they move an
+# activation or a weight to another code, two runs of QAT part (docs/log.md); a wrong mask, grid or order of data is further away.
+FIRST_STEP, LATER_STEPS = 0.01, 0.03
 
 NAMES = {
     "full": "full fine-tuning",
     "qat_8da4w": "QAT 8da4w g32",
     "qat_int4wo": "QAT int4 weight-only g32",
+    "qat_int4wo_scales": "the same, gradient through the scales",
     "lora": "LoRA r 8",
     "qat_lora": "QAT+LoRA 8da4w g32, separate",
     "qat_lora_merged": "QAT+LoRA 8da4w g32, merged",
 }
 # The case of the peers that one of ours is held against.
-COUNTERPART = {"qat_lora_merged": "qat_lora"}
+COUNTERPART = {"qat_int4wo_scales": "qat_int4wo", "qat_lora_merged": "qat_lora"}
 
 # claim, ours or theirs (side, case) over (side, case), time or memory, the most that the ratio may be
 TARGETS = [
@@ -96,9 +98,20 @@ def settings(rows):
     return [Setting(head, *key, [r for r in rows if (r["seq"], r["checkpointing"]) == key]) for key in keys]
 
 
+def differences(losses):
+    """The first step's, and the largest of any."""
+    shares = [abs(a - b) / b for a, b in losses]
+    return shares[0], max(shares)
+
+
+def agree(losses):
+    first, largest = differences(losses)
+    return first <= FIRST_STEP and largest <= LATER_STEPS
+
+
 def same_work(rows):
     """Whether the losses of both sides agree in every case."""
-    return all(abs(a - b) <= TOLERANCE * b for s in settings(rows) for case in NAMES for a, b in s.losses(case))
+    return all(agree(losses) for s in settings(rows) for losses in map(s.losses, NAMES) if losses)
 
 
 def table(header, rows):
@@ -156,13 +169,15 @@ def agreement(s):
     for case, name in NAMES.items():
         losses = s.losses(case)
         if losses:
-            far = max(abs(a - b) / b for a, b in losses)
-            rows.append([name, "%.4f" % losses[0][0], "%.4f" % losses[0][1], "%.4f" % losses[-1][0], "%.4f" % losses[-1][1],
-                         "%.2f %%%s" % (100 * far, "" if far <= TOLERANCE else " **not the same work**")])
+            first, largest = differences(losses)
+            rows.append([name, "%.4f" % losses[0][0], "%.4f" % losses[0][1], "%.2f %%" % (100 * first),
+                         "%.4f" % losses[-1][0], "%.4f" % losses[-1][1], "%.2f %%" % (100 * largest),
+                         "yes" if agree(losses) else "**no**"])
     if not rows:
         return []
-    return ["The same work? Losses of the first and the last step of a measurement, and the largest difference of any step:", ""] \
-        + table(["case", "first, Halftone", "first, Python", "last, Halftone", "last, Python", "largest difference"], rows)
+    return ["The same work? Losses of the first and the last step of a measurement; at most %.0f %% apart in the first, %.0f %% in any:"
+            % (100 * FIRST_STEP, 100 * LATER_STEPS), ""] \
+        + table(["case", "first, Halftone", "first, Python", "apart", "last, Halftone", "last, Python", "most apart", "agree"], rows)
 
 
 def targets(all_settings):
