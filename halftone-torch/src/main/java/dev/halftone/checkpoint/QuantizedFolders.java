@@ -6,10 +6,13 @@ import dev.halftone.format.Json;
 import dev.halftone.format.hf.HfFolder;
 import dev.halftone.format.hf.HfWriter;
 import dev.halftone.format.safetensors.SafetensorsWriter.Entry;
+import dev.halftone.kernel.GridMatrix;
 import dev.halftone.kernel.Quantized;
 import dev.halftone.model.CausalLm;
 import dev.halftone.model.Models;
+import dev.halftone.nn.FrozenWeight;
 import dev.halftone.nn.Linear;
+import dev.halftone.nn.Module;
 import dev.halftone.nn.Parameter;
 import dev.halftone.nn.WeightedLayer;
 import dev.halftone.qat.InputCalibration;
@@ -20,6 +23,7 @@ import dev.halftone.quant.InputScale;
 import dev.halftone.quant.Int32Packing;
 import dev.halftone.quant.QuantScheme;
 import dev.halftone.torch.Device;
+import dev.halftone.torch.Scope;
 import dev.halftone.torch.Torch;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -63,7 +67,7 @@ public final class QuantizedFolders {
     static final String ZERO_POINT = "_zero_point";
     static final String TENSOR_SCALE = "_global_scale";
     private static final String HEAD = "lm_head";
-    private static final String TABLE = "model.embed_tokens";
+    static final String TABLE = "model.embed_tokens";
 
     private QuantizedFolders() {}
 
@@ -214,6 +218,24 @@ public final class QuantizedFolders {
                 .filter(e -> e.getValue() instanceof Linear l && !(l.weight() instanceof QuantizedWeight))
                 .map(Map.Entry::getKey)
                 .toList();
+    }
+
+    /// Packs the codes of a model that was loaded, each weight once.
+    static CausalLm pack(CausalLm model, DType dtype, DType computeDtype) {
+        IdentityHashMap<QuantizedWeight, FrozenWeight> packed = new IdentityHashMap<>();
+        for (Module module : model.namedModules().values()) {
+            if (module instanceof WeightedLayer layer && layer.weight() instanceof QuantizedWeight w) {
+                layer.setWeight(packed.computeIfAbsent(w, _ -> {
+                    try (Scope _ = Scope.open()) {
+                        FrozenWeight frozen =
+                                new FrozenWeight(GridMatrix.of(w.quantized(), w.grid()), dtype, computeDtype);
+                        w.close();
+                        return frozen;
+                    }
+                }));
+            }
+        }
+        return model;
     }
 
     /// Loads an artifact: its linear layers hold codes and scales, their inputs are quantized where the scheme

@@ -8,7 +8,8 @@ import org.jspecify.annotations.Nullable;
 
 /// `y = x · Wᵀ + b`, the one place where a weight meets an input.
 ///
-/// The weight is what [Weight#value()] makes of it, the input passes through the [ActivationTransform] where there
+/// The weight is what [Weight#value()] makes of it, or stays packed ([PackedWeight]); the input passes through the
+/// [ActivationTransform] where there
 /// is one. `prepare` sets both stages, `convert` replaces the weight by codes and scales; the layer itself stays
 /// the same.
 public final class Linear extends Module implements WeightedLayer {
@@ -60,8 +61,12 @@ public final class Linear extends Module implements WeightedLayer {
     }
 
     private Tensor product(Tensor x) {
+        Tensor bias_N = bias == null ? null : bias.value();
+        if (weight instanceof PackedWeight packed) {
+            return packed.product(x, bias_N);
+        }
         Tensor w_NK = weight.value();
-        return Products.linear(x.to(w_NK), w_NK, bias == null ? null : bias.value());
+        return Products.linear(x.to(w_NK), w_NK, bias_N);
     }
 
     @Override

@@ -81,8 +81,10 @@ public final class Parameter implements Weight {
         return t != null && t.active() ? t : null;
     }
 
-    /// The trained values with the adapter's delta, whether forward passes use it or add it to their products: what is
-    /// saved, and what is quantized. Not recorded by autograd.
+    /// {@inheritDoc}
+    ///
+    /// It is what is quantized, too.
+    @Override
     public Tensor adapted() {
         WeightTransform a = adapter;
         return a == null ? master.detach() : a.forward(master.detach());
@@ -113,7 +115,7 @@ public final class Parameter implements Weight {
         return Torch.dtype(master);
     }
 
-    /// The dtype of [#value()].
+    @Override
     public DType computeDtype() {
         return computeDtype;
     }
@@ -130,6 +132,7 @@ public final class Parameter implements Weight {
         dropShadow();
     }
 
+    @Override
     public @Nullable WeightTransform adapter() {
         return adapter;
     }

@@ -2,14 +2,27 @@ package dev.halftone.nn;
 
 import dev.halftone.DType;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 
-/// The matrix of a layer: a trained [Parameter], or codes and scales after `convert`.
+/// The matrix of a layer: a trained [Parameter], codes and scales after `convert`, or a frozen [PackedWeight].
 public interface Weight extends AutoCloseable {
     /// What a forward pass uses, in the dtype of the computation. Shape `[N, K]` for a linear layer.
     Tensor value();
 
+    /// The values with the adapter's delta, whether forward passes use it or add it to their products: what is
+    /// saved. In [#dtype()], not recorded by autograd.
+    Tensor adapted();
+
     /// Type of the trained values, or of those that were quantized.
     DType dtype();
+
+    /// The dtype of [#value()].
+    DType computeDtype();
+
+    /// What is trained in its place or beside it; null where nothing is.
+    default @Nullable WeightTransform adapter() {
+        return null;
+    }
 
     /// The sizes of [#value()].
     long[] shape();

@@ -70,6 +70,16 @@ public final class QuantizedWeight implements Weight {
         return dtype;
     }
 
+    @Override
+    public Tensor adapted() {
+        return Ops.to(value(), dtype);
+    }
+
+    @Override
+    public DType computeDtype() {
+        return computeDtype;
+    }
+
     /// `[N, K]` codes, and their scales.
     public Quantized quantized() {
         return quantized;

@@ -53,7 +53,7 @@ final class RunRecord {
         this.config = config;
         this.data = data;
         this.stepsPerEpoch = stepsPerEpoch;
-        this.parameters = model.namedParameters().values().stream()
+        this.parameters = model.namedWeights().values().stream()
                 .mapToLong(p -> Arrays.stream(p.shape()).reduce(1, Math::multiplyExact))
                 .sum();
         this.kernels = kernels(model);

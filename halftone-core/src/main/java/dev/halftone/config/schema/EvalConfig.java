@@ -22,7 +22,7 @@ import org.jspecify.annotations.Nullable;
         harmless = "false")
 public record EvalConfig(
         @Key(
-                value = "a Hugging Face folder: a float model, or an artifact that `quantize` wrote",
+                value = "a Hugging Face folder: a float model, or an artifact that `quantize` wrote; or a .gguf file",
                 also = "checkpointer.checkpoint_dir")
         Path checkpointDir,
 
@@ -33,8 +33,7 @@ public record EvalConfig(
         List<Path> dataFiles,
 
         @Key(
-                value =
-                        "an adapter in PEFT's format, merged into the float model in memory before all else; null is none",
+                value = "an adapter in PEFT's format, merged into the model in memory before all else; null is none",
                 otherwise = "null")
         @Nullable
         Path adapterDir,

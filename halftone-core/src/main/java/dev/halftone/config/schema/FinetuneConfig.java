@@ -49,7 +49,8 @@ public record FinetuneConfig(
         Path outputDir,
 
         @Key(
-                value = "a Hugging Face folder: the model, its tokenizer and its chat template",
+                value =
+                        "a Hugging Face folder: the model, its tokenizer and its chat template. For `lora` also an artifact or a .gguf file, whose weights stay packed",
                 also = "checkpointer.checkpoint_dir")
         Path checkpointDir,
 
@@ -256,6 +257,10 @@ public record FinetuneConfig(
             throw new InputException(
                     "quantizer: the recipe lora trains in plain float. Run qat_lora instead, or remove the quantizer (~quantizer).");
         }
+        if (fromScratch && lora.packsBase()) {
+            throw new InputException(
+                    "from_scratch: there are no weights yet that could stay packed. Remove it, or quantize_base and base_quantizer.");
+        }
         return this;
     }
 
@@ -264,6 +269,7 @@ public record FinetuneConfig(
     /// @throws InputException if there is no rank, or no quantizer
     public FinetuneConfig forQatLora() {
         withAdapters("qat_lora");
+        withoutPackedBase("qat_lora");
         if (quantizer == null) {
             throw new InputException(
                     "quantizer: the recipe qat_lora needs one. Set quantizer=Int8DynamicActivationIntxWeightConfig quantizer.weight_dtype=int4.");
@@ -281,7 +287,16 @@ public record FinetuneConfig(
         }
     }
 
+    private void withoutPackedBase(String recipe) {
+        if (lora.packsBase()) {
+            throw new InputException(
+                    "%s: the recipe %s changes the weights, which must be in float for that. Run lora instead, or remove it."
+                            .formatted(lora.quantizeBase() ? "quantize_base" : "base_quantizer", recipe));
+        }
+    }
+
     private void withoutAdapters(String recipe, String other) {
+        withoutPackedBase(recipe);
         if (lora.loraRank() != null || saveAdapterWeightsOnly) {
             throw new InputException(
                     "lora_rank: the recipe %s trains all weights. Run %s instead, or remove the lora_… keys."

@@ -60,7 +60,23 @@ final class GgufModel {
     /// @param hf its name in a Hugging Face checkpoint
     /// @param shape which it must have
     /// @param permutedHeads heads whose rows llama.cpp's converter interleaved, 0 where it left them
-    record Slot(String gguf, String hf, long[] shape, long permutedHeads) {}
+    record Slot(String gguf, String hf, long[] shape, long permutedHeads) {
+        /// Row `r` of a checkpoint is this one in the file: row `i` of half `p` of a head is at `2 i + p` there.
+        long sourceRow(long r) {
+            if (permutedHeads == 0) {
+                return r;
+            }
+            long headDim = shape[0] / permutedHeads;
+            long half = headDim / 2;
+            long inHead = r % headDim;
+            return r - inHead + 2 * (inHead % half) + inHead / half;
+        }
+
+        /// Weights in a row.
+        int columns() {
+            return Math.toIntExact(Arrays.stream(shape).skip(1).reduce(1, Math::multiplyExact));
+        }
+    }
 
     Architecture architecture() {
         return architecture;

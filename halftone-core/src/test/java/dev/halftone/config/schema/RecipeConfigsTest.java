@@ -94,7 +94,7 @@ class RecipeConfigsTest {
                 "dataset.split=test|dataset.split: 'test' is no split of local files.",
                 "profiler.enabled=True|profiler.enabled: 'true' cannot be honoured: there is no profiler. Set it to false or remove it.",
                 "metric_logger._component_=torchtune.training.metric_logging.WandBLogger|metric_logger._component_: 'WandBLogger' cannot be honoured",
-                "model.quantize_base=true|model.quantize_base: 'true' cannot be honoured: this recipe trains no adapters of that kind",
+                "model.quantize_base=true use_dora=true|quantize_base: packed weights cannot be trained or changed.",
                 "tensor_parallel_dim=2|tensor_parallel_dim: '2' cannot be honoured: this version trains on one device.",
                 "checkpointer.output_dirr=x|checkpointer.output_dirr: there is no such key. Did you mean 'output_dir'?",
             })
@@ -107,6 +107,8 @@ class RecipeConfigsTest {
     @Test
     void recipesDisagreeAboutTheQuantizer() {
         assertThatThrownBy(() -> finetune().forFull()).hasMessageStartingWith("quantizer: the recipe full");
+        assertThatThrownBy(() -> finetune("model.quantize_base=true").forQat())
+                .hasMessageStartingWith("quantize_base: the recipe qat changes the weights");
         assertThatThrownBy(() ->
                         finetune("~quantizer", "~fake_quant_after_n_steps").forQat())
                 .hasMessageStartingWith("quantizer: the recipe qat needs one.");
