@@ -34,6 +34,10 @@ public final class ExportRecipe {
     /// @throws RunException if it cannot be written, or its certificate does not hold; then nothing has
     ///     changed
     public static Result run(ExportConfig config, Events events) {
+        return run(config, Exporter.of(config.format()), events);
+    }
+
+    static Result run(ExportConfig config, Exporter exporter, Events events) {
         Path output = config.output();
         ExportFormat format = config.format();
         format.require(Set.copyOf(
@@ -45,15 +49,14 @@ public final class ExportRecipe {
                 events.line("%s holds weights alone: inputs that the artifact quantizes stay in float there."
                         .formatted(format.label()));
             }
-            ExportCertificate certificate = write(artifact, config, events);
+            ExportCertificate certificate = write(artifact, config, exporter, events);
             events.line("Certified: " + certificate.summary());
             return new Result(output, certificate);
         }
     }
 
-    private static ExportCertificate write(Artifact artifact, ExportConfig config, Events events) {
+    private static ExportCertificate write(Artifact artifact, ExportConfig config, Exporter exporter, Events events) {
         Path output = config.output();
-        Exporter exporter = Exporter.of(config.format());
         ExportCertificate[] certificate = new ExportCertificate[1];
         AtomicFiles.FolderBody body = aside -> {
             events.progress(new Events.Progress("writing", 0, 2, ""));
@@ -76,9 +79,12 @@ public final class ExportRecipe {
 
     private static ExportCertificate certify(Exporter exporter, Artifact artifact, Path written, ExportFormat format) {
         CausalLm expected = artifact.model();
-        Tokens tokens = CertificateText.tokens(
-                artifact.dir(), expected.config().vocabSize(), expected.config().maxPositions());
         try (CausalLm actual = exporter.read(written, artifact)) {
+            // A format may promise less context than the artifact.
+            int positions =
+                    Math.min(expected.config().maxPositions(), actual.config().maxPositions());
+            Tokens tokens =
+                    CertificateText.tokens(artifact.dir(), expected.config().vocabSize(), positions);
             ExportCertificate certificate = ExportCertificate.of(format, expected, actual, tokens);
             if (!certificate.holds()) {
                 throw new RunException(
