@@ -10,6 +10,7 @@ import dev.halftone.torch.Torch;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
 
@@ -90,6 +91,11 @@ public final class GgufMatrix implements PackedMatrix {
                 Tiles.store(row, columns, to, (long) r * columns, dtype);
             }
         });
+    }
+
+    @Override
+    public Optional<RowMatrix> row() {
+        return RowMatrix.of(type, bytes, Math.toIntExact(shape[0]), Math.toIntExact(shape[1]));
     }
 
     @Override

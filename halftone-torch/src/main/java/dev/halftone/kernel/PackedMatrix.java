@@ -3,6 +3,7 @@ package dev.halftone.kernel;
 import dev.halftone.torch.Ops;
 import dev.halftone.torch.Scope;
 import java.util.List;
+import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
 
 /// A quantized matrix `[N, K]` in as few bytes as its format takes.
@@ -20,6 +21,11 @@ public interface PackedMatrix {
         try (Scope scope = Scope.open()) {
             return scope.keep(Ops.embedding(dequantize(), ids));
         }
+    }
+
+    /// The matrix as a single row is multiplied by it; empty where no kernel does that.
+    default Optional<RowMatrix> row() {
+        return Optional.empty();
     }
 
     /// The tensors that it consists of, which whoever holds it owns and frees.

@@ -2,6 +2,7 @@ package dev.halftone.model;
 
 import dev.halftone.DType;
 import dev.halftone.InputException;
+import dev.halftone.kernel.Kernels;
 import dev.halftone.nn.AttentionContext;
 import dev.halftone.nn.Embedding;
 import dev.halftone.nn.KvCache;
@@ -11,6 +12,7 @@ import dev.halftone.nn.Module;
 import dev.halftone.nn.Parameter;
 import dev.halftone.nn.ParameterSource;
 import dev.halftone.nn.RmsNorm;
+import dev.halftone.nn.RowStage;
 import dev.halftone.nn.Targets;
 import dev.halftone.nn.Weight;
 import dev.halftone.torch.NoGrad;
@@ -22,7 +24,10 @@ import java.util.Arrays;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Consumer;
+import java.util.function.Function;
+import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
@@ -149,6 +154,39 @@ public final class CausalLm extends Module {
     /// @return `[B, S, V]`
     public Tensor logits(Tensor hidden_BSD) {
         return head.forward(hidden_BSD);
+    }
+
+    /// The logits of one token after another, without a tensor's overhead at every step.
+    public interface TokenStep {
+        /// Logits after `token`, which follows those in `cache` and is taken up by it.
+        ///
+        /// @throws InputException if the token id is not in the vocabulary
+        float[] logits(int token, KvCache cache);
+    }
+
+    /// The model as it is now, for generating token by token: in float32, from the packed or float weights as they lie
+    /// in memory. Empty elsewhere than on the CPU, and where the JVM has no vectors.
+    /// The model may neither be changed nor closed while the result is in use.
+    public Optional<TokenStep> tokenStep() {
+        if (!Kernels.vectors() || !norm.weight().master().is_cpu()) {
+            return Optional.empty();
+        }
+        try (Scope _ = Scope.open()) {
+            List<RowStage> stages = Stream.concat(layers.stream().map(DecoderLayer::row), Stream.of(norm.row()))
+                    .toList();
+            Function<float[], float[][]> last = Linear.row(head);
+            return Optional.of((token, cache) -> {
+                try (Scope _ = Scope.open();
+                        NoGrad _ = NoGrad.open()) {
+                    float[] x = Torch.floats(embed(Tokens.following(cache.length(), token)));
+                    for (RowStage stage : stages) {
+                        x = stage.run(x, cache);
+                    }
+                    cache.advance(1);
+                    return last.apply(x)[0];
+                }
+            });
+        }
     }
 
     /// Computes the loss of a batch and adds its gradients to those of the trainable parameters, native memory freed.

@@ -3,9 +3,11 @@ package dev.halftone.nn;
 import dev.halftone.DType;
 import dev.halftone.kernel.PackedMatrix;
 import dev.halftone.kernel.PackedProduct;
+import dev.halftone.kernel.RowMatrix;
 import dev.halftone.torch.NoGrad;
 import dev.halftone.torch.Ops;
 import dev.halftone.torch.Scope;
+import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
@@ -41,6 +43,12 @@ public final class FrozenWeight implements PackedWeight {
                 NoGrad _ = NoGrad.open()) {
             return scope.keep(Ops.to(matrix.rows(ids), computeDtype));
         }
+    }
+
+    @Override
+    public Optional<RowMatrix> row() {
+        WeightTransform a = adapter;
+        return a != null && a.active() ? Optional.empty() : matrix.row();
     }
 
     @Override

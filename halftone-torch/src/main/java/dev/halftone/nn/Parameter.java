@@ -1,10 +1,12 @@
 package dev.halftone.nn;
 
 import dev.halftone.DType;
+import dev.halftone.kernel.RowMatrix;
 import dev.halftone.torch.NoGrad;
 import dev.halftone.torch.Ops;
 import dev.halftone.torch.Scope;
 import dev.halftone.torch.Torch;
+import java.util.Optional;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
@@ -103,6 +105,11 @@ public final class Parameter implements Weight {
 
     private static boolean trains(@Nullable WeightTransform t) {
         return t != null && t.parameters().values().stream().anyMatch(Parameter::trainable);
+    }
+
+    @Override
+    public Optional<RowMatrix> row() {
+        return RowMatrix.of(value());
     }
 
     @Override

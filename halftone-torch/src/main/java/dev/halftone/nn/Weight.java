@@ -1,6 +1,8 @@
 package dev.halftone.nn;
 
 import dev.halftone.DType;
+import dev.halftone.kernel.RowMatrix;
+import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
@@ -22,6 +24,12 @@ public interface Weight extends AutoCloseable {
     /// What is trained in its place or beside it; null where nothing is.
     default @Nullable WeightTransform adapter() {
         return null;
+    }
+
+    /// The matrix of [#value()] as a single row is multiplied by it, for as long as this weight stays as it is; empty
+    /// where no kernel does that.
+    default Optional<RowMatrix> row() {
+        return Optional.empty();
     }
 
     /// The sizes of [#value()].
