@@ -177,8 +177,8 @@ class LlamaCppTest {
                             .orElse(0);
                     for (int k = 0; k < top.length; k++) {
                         signal += Math.pow(expected[top[k]] - mean, 2);
-                        noise += Math.pow(
-                                expected[top[k]] - c.logProbabilities().get(i)[k], 2);
+                        noise +=
+                                Math.pow(expected[top[k]] - c.logProbabilities().get(i)[k], 2);
                     }
                 }
             }
