@@ -113,7 +113,8 @@ class CoverageTest {
     private static String formats(Schemes.Row row) {
         List<String> formats = new ArrayList<>();
         for (ExportFormat format : ExportFormat.values()) {
-            List<QuantScheme> fitting = row.schemes().stream().filter(format::fits).toList();
+            List<QuantScheme> fitting =
+                    row.schemes().stream().filter(format::fits).toList();
             if (fitting.size() == row.schemes().size()) {
                 formats.add(format.label());
             } else if (!fitting.isEmpty()) {

@@ -127,9 +127,9 @@ final class RecipeRun {
         events.text(System.lineSeparator());
         events.line(String.format(
                 Locale.ROOT,
-                "%d tokens of prompt in %.2f s, %d new tokens, %.1f a second%s",
+                "%d tokens of prompt, %.1f a second; %d new tokens, %.1f a second%s",
                 result.promptTokens(),
-                generation.promptSeconds(),
+                result.promptTokens() / generation.promptSeconds(),
                 generation.tokens().length,
                 generation.tokensPerSecond(),
                 generation.ended() ? "" : "; the limit ended them"));
@@ -137,6 +137,7 @@ final class RecipeRun {
                 .put("prompt_tokens", result.promptTokens())
                 .put("ended", generation.ended())
                 .put("prompt_seconds", generation.promptSeconds())
+                .put("prompt_tokens_per_second", result.promptTokens() / generation.promptSeconds())
                 .put("tokens_per_second", generation.tokensPerSecond())
                 .putArray("tokens");
         Arrays.stream(generation.tokens()).forEach(tokens::add);

@@ -35,7 +35,7 @@ final class Registry {
             new Recipe<>(
                     "lora",
                     List.of("lora_finetune_single_device", "lora_finetune_distributed"),
-                    List.of("lora"),
+                    List.of("lora", "qlora"),
                     FinetuneConfig.class,
                     FinetuneConfig::forLora),
             new Recipe<>(

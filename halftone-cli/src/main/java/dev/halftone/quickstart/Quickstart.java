@@ -94,6 +94,7 @@ public record Quickstart(FinetuneConfig full, FinetuneConfig qat, List<Path> tex
                 List.of(EvalTask.PERPLEXITY),
                 texts,
                 null,
+                null,
                 qat.dtype(),
                 qat.device(),
                 qat.kernels(),

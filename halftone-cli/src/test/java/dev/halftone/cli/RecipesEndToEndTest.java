@@ -120,7 +120,7 @@ class RecipesEndToEndTest {
     void quantizeWritesAnArtifactOnce() {
         String[] line = {"checkpoint_dir=" + model, "output_dir=" + at("artifact")};
         run("quantize", line);
-        assertThat(Cli.run("inspect", at("artifact")).out()).contains("weight_packed");
+        assertThat(Cli.run("inspect", at("artifact")).out()).contains("weight_scale");
         Cli again = Cli.run("run", "quantize", "--config", "quantize", line[0], line[1]);
         assertThat(again.status()).isEqualTo(2);
         assertThat(again.out()).isEmpty();
@@ -205,7 +205,21 @@ class RecipesEndToEndTest {
                 "output_dir=" + merged,
                 "~quantizer",
                 "--json");
-        assertThat(Cli.run("inspect", merged.toString()).out()).doesNotContain("weight_packed");
+        assertThat(Cli.run("inspect", merged.toString()).out()).doesNotContain("weight_scale");
+
+        // Measured without writing the merged model: the same table, and the same text.
+        for (String[] recipe : new String[][] {
+            {"eval", "data_files=" + text, "dtype=fp32", "max_seq_len=64"},
+            {"generate", "~prompt", "prompt=We the", "max_new_tokens=5", "temperature=0", "dtype=fp32"}
+        }) {
+            String[] rest = Arrays.copyOfRange(recipe, 1, recipe.length + 1);
+            rest[recipe.length - 1] = "checkpoint_dir=" + merged;
+            String expected = run(recipe[0], rest).out();
+            rest[recipe.length - 1] = "checkpoint_dir=" + model;
+            String[] adapted = Arrays.copyOf(rest, rest.length + 1);
+            adapted[rest.length] = "adapter_dir=" + at("lora/adapter_0");
+            assertThat(run(recipe[0], adapted).out()).isEqualTo(expected);
+        }
     }
 
     @Test

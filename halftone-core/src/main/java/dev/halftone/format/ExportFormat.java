@@ -2,6 +2,7 @@ package dev.halftone.format;
 
 import dev.halftone.DType;
 import dev.halftone.InputException;
+import dev.halftone.format.compressed.CompressedTensors;
 import dev.halftone.format.gguf.LatticeBlocks;
 import dev.halftone.quant.QuantScheme;
 import java.util.Arrays;
@@ -14,6 +15,8 @@ import java.util.stream.Collectors;
 public enum ExportFormat {
     /// llama.cpp's file: codes and scales in its blocks, tokenizer and chat template inside.
     GGUF,
+    /// The folder of llm-compressor, for vLLM and transformers: the codes, the scales, and how inputs are quantized.
+    COMPRESSED_TENSORS,
     /// A Hugging Face folder in float: the values that the codes stand for. Inputs stay in float too.
     HF;
 
@@ -47,6 +50,7 @@ public enum ExportFormat {
     public boolean quantizesActivations() {
         return switch (this) {
             case GGUF, HF -> false;
+            case COMPRESSED_TENSORS -> true;
         };
     }
 
@@ -65,6 +69,10 @@ public enum ExportFormat {
                         : LatticeBlocks.holding(scheme).isEmpty()
                                 ? Optional.of("it has no blocks of such codes and scales")
                                 : Optional.empty();
+            case COMPRESSED_TENSORS ->
+                CompressedTensors.group(scheme).isEmpty()
+                        ? Optional.of("compressed-tensors has no such codes, scales or inputs")
+                        : Optional.empty();
             case HF -> Optional.empty();
         };
     }

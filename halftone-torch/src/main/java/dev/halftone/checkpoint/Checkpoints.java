@@ -3,23 +3,24 @@ package dev.halftone.checkpoint;
 import dev.halftone.DType;
 import dev.halftone.InputException;
 import dev.halftone.format.Json;
+import dev.halftone.format.gguf.GgufCheckpoint;
 import dev.halftone.format.hf.HfFolder;
 import dev.halftone.format.hf.HfWriter;
 import dev.halftone.format.safetensors.SafetensorsWriter.Entry;
 import dev.halftone.model.CausalLm;
 import dev.halftone.model.Models;
-import dev.halftone.nn.Parameter;
 import dev.halftone.torch.Device;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.function.Function;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.node.ObjectNode;
 
-/// Models in Hugging Face folders: float ones, and the artifacts that [QuantizedFolders] writes.
+/// Models in Hugging Face folders (float ones, the artifacts that [QuantizedFolders] writes, and what
+/// compressed-tensors wrote) and in GGUF files.
 public final class Checkpoints {
     private Checkpoints() {}
 
@@ -37,10 +38,51 @@ public final class Checkpoints {
     /// @param computeDtype what the products of linear layers are computed in: see [CausalLm#setComputeDtype]
     /// @throws InputException if the folder is not one of them, or its configuration and its weights don't fit
     public static CausalLm load(Path dir, DType dtype, DType computeDtype, Device device) {
+        if (GgufCheckpoint.isOne(dir)) {
+            return loadGguf(dir, dtype, computeDtype, device);
+        }
         try (HfFolder folder = HfFolder.open(dir)) {
-            return QuantizedFolders.isArtifact(folder)
+            return QuantizedFolders.isQuantized(folder)
                     ? QuantizedFolders.load(folder, dtype, computeDtype, device)
-                    : loadFloat(folder, dtype, computeDtype, device);
+                    : loadFloat(folder, dtype, computeDtype, device, null);
+        }
+    }
+
+    /// Loads a model whose weights stay packed beneath adapters: an artifact or a GGUF file as it stands, or a float
+    /// model whose weights `packing` packs as they are read.
+    ///
+    /// @param packing null for a model that is quantized already; a float model then stays in float
+    /// @throws InputException as [#load], and if a quantized model is to be packed again
+    public static CausalLm loadBase(
+            Path dir, DType dtype, DType computeDtype, Device device, @Nullable Packing packing) {
+        if (GgufCheckpoint.isOne(dir)) {
+            refuse(packing, dir);
+            return loadGguf(dir, dtype, computeDtype, device);
+        }
+        try (HfFolder folder = HfFolder.open(dir)) {
+            if (QuantizedFolders.isQuantized(folder)) {
+                refuse(packing, dir);
+                return QuantizedFolders.pack(
+                        QuantizedFolders.load(folder, dtype, computeDtype, device), dtype, computeDtype);
+            }
+            return loadFloat(folder, dtype, computeDtype, device, packing);
+        }
+    }
+
+    private static void refuse(@Nullable Packing packing, Path path) {
+        if (packing != null) {
+            throw new InputException(
+                    "%s is quantized already, and is used as it stands. Remove quantize_base and base_quantizer."
+                            .formatted(path));
+        }
+    }
+
+    private static CausalLm loadGguf(Path path, DType dtype, DType computeDtype, Device device) {
+        try (GgufCheckpoint checkpoint = GgufCheckpoint.open(path)) {
+            CausalLm model =
+                    Models.build(checkpoint.config(dtype), new GgufSource(checkpoint, dtype, computeDtype, device));
+            model.setComputeDtype(computeDtype);
+            return model;
         }
     }
 
@@ -48,22 +90,27 @@ public final class Checkpoints {
     ///
     /// @throws InputException as [#load], and if the folder holds a quantized model
     public static CausalLm loadFloat(Path dir, DType dtype, DType computeDtype, Device device) {
+        if (GgufCheckpoint.isOne(dir)) {
+            throw new InputException(
+                    "%s is a GGUF file, whose weights stay as they are: lora, eval and generate take it. Make a folder of it with `halftone import`."
+                            .formatted(dir));
+        }
         try (HfFolder folder = HfFolder.open(dir)) {
-            if (QuantizedFolders.isArtifact(folder)) {
+            if (QuantizedFolders.isQuantized(folder)) {
                 throw new InputException(
                         "%s is quantized already. Give the float model that it was made from.".formatted(dir));
             }
-            return loadFloat(folder, dtype, computeDtype, device);
+            return loadFloat(folder, dtype, computeDtype, device, null);
         }
     }
 
-    private static CausalLm loadFloat(HfFolder folder, DType dtype, DType computeDtype, Device device) {
-        if (folder.config().has(QuantizedFolders.CONFIG_KEY)) {
-            throw new InputException(
-                    "%s is quantized by another tool. Give the float model, or quantize it with Halftone."
-                            .formatted(folder.dir()));
-        }
-        CausalLm model = Models.load(folder, dtype, device);
+    private static CausalLm loadFloat(
+            HfFolder folder, DType dtype, DType computeDtype, Device device, @Nullable Packing packing) {
+        CausalLm model = Models.load(
+                folder,
+                dtype,
+                device,
+                source -> packing == null ? source : new PackingSource(source, computeDtype, packing));
         model.setComputeDtype(computeDtype);
         return model;
     }
@@ -88,10 +135,10 @@ public final class Checkpoints {
     /// @param replace whether a model folder that is there is replaced
     public static void saveFloat(Path dir, CausalLm model, Path original, long maxShardBytes, boolean replace) {
         ObjectNode config = Json.readObject(original.resolve("config.json"));
+        config.remove(List.of(QuantizedFolders.CONFIG_KEY, QuantizedFolders.OWN_KEY));
         Function<String, DType> dtypes = dtypes(original, config);
         try (TensorFiles.Source source = new TensorFiles.Source()) {
-            Map<String, Parameter> parameters = model.namedParameters();
-            List<Entry> entries = parameters.entrySet().stream()
+            List<Entry> entries = model.namedWeights().entrySet().stream()
                     .map(e -> source.entry(
                             e.getKey(), dtypes.apply(e.getKey()), e.getValue().shape(), e.getValue()::adapted))
                     .toList();
@@ -120,17 +167,17 @@ public final class Checkpoints {
     }
 
     private static Function<String, DType> dtypes(Path original, ObjectNode config) {
+        DType dtype = DType.parse(
+                config.path("dtype").asString(config.path("torch_dtype").asString("float32")));
         if (!HfFolder.hasWeights(original)) {
-            String name =
-                    config.path("dtype").asString(config.path("torch_dtype").asString("float32"));
-            DType dtype = DType.parse(name);
             return _ -> dtype;
         }
         try (HfFolder folder = HfFolder.open(original)) {
             Map<String, DType> dtypes = folder.tensorNames().stream()
                     .collect(Collectors.toMap(
                             name -> name, name -> folder.info(name).dtype()));
-            return name -> Objects.requireNonNull(dtypes.get(name));
+            // An artifact has codes in place of a weight.
+            return name -> dtypes.getOrDefault(name, dtype);
         }
     }
 }

@@ -24,7 +24,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Matcher;
@@ -206,8 +205,13 @@ public final class PeftFolders {
         for (String layer : layers) {
             TensorInfo info = file.tensors().get(PREFIX + layer + BASE);
             if (info != null) {
-                Tensor ours = Objects.requireNonNull(parameters.get(layer + ".weight"))
-                        .master();
+                Parameter weight = parameters.get(layer + ".weight");
+                copies++;
+                if (weight == null) {
+                    // Packed: it differs from the float weights by what quantization took away.
+                    continue;
+                }
+                Tensor ours = weight.master();
                 Tensor theirs = Torch.of(file.data(info.name()), info.dtype(), info.shape());
                 if (!Arrays.equals(info.shape(), Torch.shape(ours))
                         || !Ops.toDeviceOf(Ops.to(theirs, Torch.dtype(ours)), ours)
@@ -216,7 +220,6 @@ public final class PeftFolders {
                             "%s: it holds other weights of %s than the model. Merge this adapter with PEFT instead."
                                     .formatted(file.path(), layer));
                 }
-                copies++;
             }
         }
         return copies;

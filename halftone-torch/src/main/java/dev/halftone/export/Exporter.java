@@ -29,6 +29,7 @@ public interface Exporter {
     static Exporter of(ExportFormat format) {
         return switch (format) {
             case GGUF -> new GgufExporter();
+            case COMPRESSED_TENSORS -> new CompressedTensorsExporter();
             case HF -> new HfExporter();
         };
     }

@@ -4,7 +4,6 @@ import dev.halftone.DType;
 import dev.halftone.InputException;
 import dev.halftone.RunException;
 import dev.halftone.checkpoint.QuantizedFolders.Contents;
-import dev.halftone.format.gguf.GgmlType;
 import dev.halftone.format.gguf.GgufCheckpoint;
 import dev.halftone.format.gguf.LatticeBlocks;
 import dev.halftone.kernel.Quantized;
@@ -72,15 +71,7 @@ final class GgufSource implements ParameterSource {
     /// All values, in float32.
     private Tensor values(String name, long... shape) {
         requireShape(name, shape);
-        GgmlType type = file.type(name);
-        Tensor all = Torch.empty(DType.F32, shape);
-        MemorySegment to = Torch.memory(all);
-        long bytes = to.byteSize() / shape[0];
-        for (long r = 0; r < shape[0]; r++) {
-            MemorySegment row = MemorySegment.ofArray(type.dequantize(file.row(name, r)));
-            MemorySegment.copy(row, 0, to, r * bytes, bytes);
-        }
-        return all;
+        return Torch.of(file.values(name), shape);
     }
 
     private Quantized quantized(String name, QuantScheme scheme, long... shape) {

@@ -10,15 +10,20 @@ import dev.halftone.torch.Ops;
 import dev.halftone.torch.Scope;
 import dev.halftone.torch.Torch;
 import java.util.Arrays;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.IntConsumer;
 import org.bytedeco.pytorch.Tensor;
 
-/// Lets a model continue a sequence of token ids: the prompt in one forward pass, then a token a pass, with a cache
-/// of keys and values.
+/// Lets a model continue a sequence of token ids: the prompt in one forward pass, then a token a step
+/// ([CausalLm#tokenStep], or a pass where there is none), with a cache of keys and values.
 ///
 /// Native memory is taken once, for the cache; what a step allocates is freed with the step.
 public final class Generator {
+    /// Tokens that are read one by one rather than in a forward pass, which would unpack every weight for them: as much
+    /// work as a dozen steps.
+    private static final int FEW = 12;
+
     private final CausalLm model;
     private final Sampling sampling;
     private final Set<Integer> eosIds;
@@ -53,10 +58,14 @@ public final class Generator {
         Sampler sampler = new Sampler(sampling);
         long start = System.nanoTime();
         long first = start;
+        Optional<CausalLm.TokenStep> step = model.tokenStep();
         try (KvCache cache = new KvCache(prompt.length + room)) {
             int[] unread = prompt;
             while (n < room && !ended) {
-                int token = sampler.next(logits(unread, cache));
+                int token = sampler.next(
+                        step.isPresent() && unread.length <= FEW
+                                ? logits(step.get(), unread, cache)
+                                : logits(unread, cache));
                 first = n == 0 ? System.nanoTime() : first;
                 ended = eosIds.contains(token);
                 if (!ended) {
@@ -68,6 +77,14 @@ public final class Generator {
         }
         long end = System.nanoTime();
         return new Generation(Arrays.copyOf(tokens, n), ended, (first - start) / 1e9, (end - first) / 1e9);
+    }
+
+    private static float[] logits(CausalLm.TokenStep step, int[] tokens, KvCache cache) {
+        float[] logits = new float[0];
+        for (int token : tokens) {
+            logits = step.logits(token, cache);
+        }
+        return logits;
     }
 
     /// Logits after the last of the tokens, which the cache takes up.

@@ -4,11 +4,15 @@ import dev.halftone.torch.NoGrad;
 import dev.halftone.torch.Scope;
 import java.util.Collections;
 import java.util.IdentityHashMap;
+import java.util.Objects;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BinaryOperator;
+import java.util.function.UnaryOperator;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorBase;
 import org.bytedeco.pytorch.TensorTensorHook;
+import org.jspecify.annotations.Nullable;
 
 /// Java functions in the backward pass.
 final class Hooks {
@@ -24,19 +28,43 @@ final class Hooks {
     /// @param gradient of the values and the gradient that arrived
     static void onGradient(Tensor y, Tensor x, BinaryOperator<Tensor> gradient) {
         Tensor kept = Scope.own(x);
+        once(y, upstream -> {
+            try (kept) {
+                return gradient.apply(kept, upstream);
+            }
+        });
+    }
+
+    /// Replaces the gradient that arrives at `x` by one that is computed from the gradient that arrived at `y`, in the
+    /// one backward pass that both take part in.
+    ///
+    /// @param x what `y` was computed from
+    /// @param gradient from that of `y` to that of `x`, of its shape and dtype
+    static void onGradients(Tensor y, Tensor x, UnaryOperator<Tensor> gradient) {
+        AtomicReference<@Nullable Tensor> arrived = new AtomicReference<>();
+        once(y, upstream -> {
+            arrived.set(Scope.own(upstream.detach()));
+            return upstream;
+        });
+        once(x, _ -> {
+            try (Tensor upstream = Objects.requireNonNull(arrived.getAndSet(null))) {
+                return gradient.apply(upstream);
+            }
+        });
+    }
+
+    private static void once(Tensor t, UnaryOperator<Tensor> gradient) {
         TensorTensorHook hook = new TensorTensorHook() {
             @Override
             public TensorBase call(TensorBase upstream) {
                 WAITING.remove(this);
                 try (Scope scope = Scope.open();
                         NoGrad _ = NoGrad.open()) {
-                    return scope.keep(gradient.apply(kept, new Tensor(upstream)));
-                } finally {
-                    kept.close();
+                    return scope.keep(gradient.apply(new Tensor(upstream)));
                 }
             }
         };
         WAITING.add(Scope.own(hook));
-        y.register_hook(hook);
+        t.register_hook(hook);
     }
 }

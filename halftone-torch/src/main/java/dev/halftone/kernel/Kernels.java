@@ -33,6 +33,11 @@ public enum Kernels {
     private static final boolean VECTOR_API =
             ModuleLayer.boot().findModule("jdk.incubator.vector").isPresent();
 
+    /// Whether this JVM was started with the Vector API.
+    public static boolean vectors() {
+        return VECTOR_API;
+    }
+
     /// The fastest implementation for tensors such as `t`: VECTOR on a CPU, ATEN elsewhere.
     public static Choice choose(Tensor t) {
         if (!t.is_cpu()) {

@@ -2,6 +2,7 @@ package dev.halftone.model;
 
 import dev.halftone.DType;
 import dev.halftone.InputException;
+import dev.halftone.kernel.Kernels;
 import dev.halftone.nn.AttentionContext;
 import dev.halftone.nn.Embedding;
 import dev.halftone.nn.KvCache;
@@ -11,6 +12,7 @@ import dev.halftone.nn.Module;
 import dev.halftone.nn.Parameter;
 import dev.halftone.nn.ParameterSource;
 import dev.halftone.nn.RmsNorm;
+import dev.halftone.nn.RowStage;
 import dev.halftone.nn.Targets;
 import dev.halftone.nn.Weight;
 import dev.halftone.torch.NoGrad;
@@ -19,8 +21,13 @@ import dev.halftone.torch.Scope;
 import dev.halftone.torch.Torch;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.Collections;
 import java.util.List;
+import java.util.Optional;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
@@ -43,6 +50,7 @@ public final class CausalLm extends Module {
     private final List<DecoderLayer> layers = new ArrayList<>();
     private final RmsNorm norm;
     private final Linear head;
+    private boolean recompute;
 
     CausalLm(DecoderConfig config, ParameterSource source, LayerBuilder layer) {
         this.config = config;
@@ -80,6 +88,12 @@ public final class CausalLm extends Module {
                 linear.setComputeDtype(dtype);
             }
         }
+    }
+
+    /// Whether the forward pass of a training step keeps only the input of each layer, and the backward pass
+    /// computes the rest again: less memory, more time, the same numbers.
+    public void setActivationCheckpointing(boolean checkpointing) {
+        recompute = checkpointing;
     }
 
     /// Hidden states of the tokens after the final norm: what the head reads.
@@ -142,14 +156,66 @@ public final class CausalLm extends Module {
         return head.forward(hidden_BSD);
     }
 
+    /// The logits of one token after another, without a tensor's overhead at every step.
+    public interface TokenStep {
+        /// Logits after `token`, which follows those in `cache` and is taken up by it.
+        ///
+        /// @throws InputException if the token id is not in the vocabulary
+        float[] logits(int token, KvCache cache);
+    }
+
+    /// The model as it is now, for generating token by token: in float32, from the packed or float weights as they lie
+    /// in memory. Empty elsewhere than on the CPU, and where the JVM has no vectors.
+    /// The model may neither be changed nor closed while the result is in use.
+    public Optional<TokenStep> tokenStep() {
+        if (!Kernels.vectors() || !norm.weight().master().is_cpu()) {
+            return Optional.empty();
+        }
+        try (Scope _ = Scope.open()) {
+            List<RowStage> stages = Stream.concat(layers.stream().map(DecoderLayer::row), Stream.of(norm.row()))
+                    .toList();
+            Function<float[], float[][]> last = Linear.row(head);
+            return Optional.of((token, cache) -> {
+                try (Scope _ = Scope.open();
+                        NoGrad _ = NoGrad.open()) {
+                    float[] x = Torch.floats(embed(Tokens.following(cache.length(), token)));
+                    for (RowStage stage : stages) {
+                        x = stage.run(x, cache);
+                    }
+                    cache.advance(1);
+                    return last.apply(x)[0];
+                }
+            });
+        }
+    }
+
     /// Computes the loss of a batch and adds its gradients to those of the trainable parameters, native memory freed.
     ///
     /// @param normaliser what the sum is divided by in the gradients: the number of targets of the optimizer step
     /// @return the sum of negative log-likelihoods of the targets, in nats
     public double lossAndBackward(Tokens tokens, Targets targets, double normaliser) {
-        try (Scope _ = Scope.open()) {
-            double sum = new LinearCrossEntropy(head).backward(hidden(tokens), targets, normaliser);
-            allParameters().values().forEach(Parameter::collectGradient);
+        return lossAndBackward(tokens, targets, normaliser, _ -> {});
+    }
+
+    /// The same, for those who use gradients up on the way.
+    ///
+    /// @param complete sees parameters when their gradients are complete: a layer's at a time, from the last
+    ///     layer to the first, and in the end all of the model. It may change values and clear gradients
+    public double lossAndBackward(
+            Tokens tokens, Targets targets, double normaliser, Consumer<Collection<Parameter>> complete) {
+        try (Scope _ = Scope.open();
+                AttentionContext context = context(tokens, null)) {
+            LayerWalk walk = new LayerWalk(embed(tokens), context, recompute);
+            Tensor top_BSD = walk.forward(layers);
+            double sum;
+            try (Scope _ = Scope.open()) {
+                sum = new LinearCrossEntropy(head).backward(norm.forward(top_BSD), targets, normaliser);
+            }
+            walk.backward(top_BSD, complete);
+            // What lies beside the layers. A table that is tied to the head has its gradient from both only now.
+            Collection<Parameter> all = allParameters().values();
+            all.forEach(Parameter::collectGradient);
+            complete.accept(all);
             return sum;
         }
     }

@@ -8,6 +8,7 @@ import dev.halftone.torch.Device;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.UnaryOperator;
 import tools.jackson.databind.JsonNode;
 
 /// Makes models.
@@ -33,8 +34,16 @@ public final class Models {
     /// @throws InputException if the configuration is wrong or of an unsupported family, or the weights are not
     ///     those of the configuration
     public static CausalLm load(HfFolder folder, DType dtype, Device device) {
+        return load(folder, dtype, device, source -> source);
+    }
+
+    /// The same with weights that something is made of on their way from the folder into the model.
+    ///
+    /// @param between from the folder's source to the model's
+    public static CausalLm load(HfFolder folder, DType dtype, Device device, UnaryOperator<ParameterSource> between) {
         HfSource source = new HfSource(folder, dtype, device);
-        CausalLm model = build(new ConfigJson(folder.dir().resolve(CONFIG).toString(), folder.config()), source);
+        CausalLm model =
+                build(new ConfigJson(folder.dir().resolve(CONFIG).toString(), folder.config()), between.apply(source));
         // Old checkpoints store the rotary frequencies, which follow from the configuration.
         List<String> spare = new ArrayList<>(List.of("rotary_emb.inv_freq"));
         if (model.config().tied()) {

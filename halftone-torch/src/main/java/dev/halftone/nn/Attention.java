@@ -1,6 +1,8 @@
 package dev.halftone.nn;
 
+import dev.halftone.kernel.RowOps;
 import dev.halftone.torch.Torch;
+import java.util.function.Function;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
@@ -77,6 +79,30 @@ public final class Attention extends Module {
         double scale = 1 / Math.sqrt(geometry.headDim);
         Tensor o_BHSD = ScaledDotProduct.attend(q_BHSD, k_BGTD, v_BGTD, scale, geometry.window, context);
         return projections.output.forward(o_BHSD.transpose(1, 2).reshape(x_BSD.size(0), x_BSD.size(1), -1));
+    }
+
+    /// [#forward] over the row of a token that follows those in the cache, which takes it up.
+    public RowStage row() {
+        Function<float[], float[][]> inner = Linear.row(projections.query, projections.key, projections.value);
+        Function<float[], float[][]> outer = Linear.row(projections.output);
+        RowStage queryNorm = norms == null ? (q, _) -> q : norms.query.row();
+        RowStage keyNorm = norms == null ? (k, _) -> k : norms.key.row();
+        float scale = (float) (1 / Math.sqrt(geometry.headDim));
+        return (x, cache) -> {
+            int position = cache.length();
+            float[][] qkv = inner.apply(x);
+            float[] q = queryNorm.run(qkv[0], cache);
+            float[] k = keyNorm.run(qkv[1], cache);
+            if (geometry.rope != null) {
+                geometry.rope.rotate(position, q, k);
+            }
+            KvCache.Entry room = cache.room(geometry.layer, geometry.kvHeads, geometry.headDim);
+            RowOps.store(k, room.k_BGTD(), position);
+            RowOps.store(qkv[2], room.v_BGTD(), position);
+            int from = Math.max(0, position + 1 - geometry.window);
+            float[] o = RowOps.attend(q, room.k_BGTD(), room.v_BGTD(), from, position + 1, scale);
+            return outer.apply(o)[0];
+        };
     }
 
     /// `[B, S, H · headDim]` to `[B, H, S, headDim]`, normalised over as many features as the norm is wide.

@@ -22,6 +22,7 @@ public final class Embedding extends Module implements WeightedLayer {
     public Tensor forward(Tensor ids) {
         return switch (weight) {
             case Parameter p when !readsShadow(p) -> Ops.embedding(p.master(), ids);
+            case PackedWeight p -> Ops.to(p.rows(ids), p.dtype());
             default -> Ops.to(Ops.embedding(weight.value(), ids), weight.dtype());
         };
     }

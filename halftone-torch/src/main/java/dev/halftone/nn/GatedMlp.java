@@ -1,6 +1,8 @@
 package dev.halftone.nn;
 
+import dev.halftone.kernel.RowOps;
 import dev.halftone.torch.Ops;
+import java.util.function.Function;
 import org.bytedeco.pytorch.Tensor;
 
 /// The feed-forward part of a layer, SwiGLU (Shazeer 2020): `down(silu(gate(x)) · up(x))`.
@@ -23,5 +25,16 @@ public final class GatedMlp extends Module {
     public Tensor forward(Tensor x) {
         Tensor[] gateUp = Linear.forwardAll(x, gate, up);
         return down.forward(Ops.silu(gateUp[0]).mul(gateUp[1]));
+    }
+
+    /// [#forward] over a row.
+    public RowStage row() {
+        Function<float[], float[][]> inner = Linear.row(gate, up);
+        Function<float[], float[][]> outer = Linear.row(down);
+        return (x, _) -> {
+            float[][] gateUp = inner.apply(x);
+            RowOps.gate(gateUp[0], gateUp[1]);
+            return outer.apply(gateUp[0])[0];
+        };
     }
 }

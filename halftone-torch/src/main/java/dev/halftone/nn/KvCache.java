@@ -1,5 +1,6 @@
 package dev.halftone.nn;
 
+import dev.halftone.DType;
 import dev.halftone.torch.NoGrad;
 import dev.halftone.torch.Scope;
 import dev.halftone.torch.Torch;
@@ -54,6 +55,22 @@ public final class KvCache implements AutoCloseable {
             all.v_BGTD.narrow(2, length, s).copy_(v_BGSD);
             return new Entry(all.k_BGTD.narrow(2, 0, length + s), all.v_BGTD.narrow(2, 0, length + s));
         }
+    }
+
+    /// All the room of a layer, the positions from [#length()] on not filled yet; in float32, where no pass has taken
+    /// it yet.
+    ///
+    /// @param layer counted from 0; the first time they are named in order
+    Entry room(int layer, int kvHeads, int headDim) {
+        if (length == capacity) {
+            throw new IllegalStateException("a cache of %d positions is full".formatted(capacity));
+        }
+        if (layer == layers.size()) {
+            layers.add(new Entry(
+                    Scope.own(Torch.empty(DType.F32, 1, kvHeads, capacity, headDim)),
+                    Scope.own(Torch.empty(DType.F32, 1, kvHeads, capacity, headDim))));
+        }
+        return layers.get(layer);
     }
 
     /// Counts `positions` as read, once every layer stored them.

@@ -2,13 +2,22 @@ package dev.halftone.nn;
 
 import dev.halftone.DType;
 import dev.halftone.kernel.Products;
+import dev.halftone.kernel.RowMatrix;
+import dev.halftone.kernel.RowOps;
+import dev.halftone.torch.NoGrad;
+import dev.halftone.torch.Scope;
+import dev.halftone.torch.Torch;
+import java.util.Arrays;
+import java.util.Optional;
+import java.util.function.Function;
 import java.util.function.UnaryOperator;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
 /// `y = x · Wᵀ + b`, the one place where a weight meets an input.
 ///
-/// The weight is what [Weight#value()] makes of it, the input passes through the [ActivationTransform] where there
+/// The weight is what [Weight#value()] makes of it, or stays packed ([PackedWeight]); the input passes through the
+/// [ActivationTransform] where there
 /// is one. `prepare` sets both stages, `convert` replaces the weight by codes and scales; the layer itself stays
 /// the same.
 public final class Linear extends Module implements WeightedLayer {
@@ -50,6 +59,48 @@ public final class Linear extends Module implements WeightedLayer {
         return outputs;
     }
 
+    /// [#forwardAll] for a single row. Through tensors, where a layer has an adapter at its side or a weight that no
+    /// kernel multiplies by.
+    ///
+    /// @return from `[K]` to `[N]` for each layer
+    @SuppressWarnings("ReferenceEquality") // one stage, not an equal one
+    public static Function<float[], float[][]> row(Linear... layers) {
+        ActivationTransform stage = layers[0].inputTransform;
+        RowMatrix[] matrices = new RowMatrix[layers.length];
+        float[][] biases = new float[layers.length][];
+        for (int i = 0; i < layers.length; i++) {
+            Linear layer = layers[i];
+            Optional<RowMatrix> matrix = layer.weight.row();
+            if (matrix.isEmpty() || layer.branch != null || layer.inputTransform != stage) {
+                return x -> throughTensors(x, layers);
+            }
+            matrices[i] = matrix.get();
+            biases[i] = layer.bias == null ? new float[0] : Torch.floats(layer.bias.value());
+        }
+        return x -> {
+            float[][] y = RowMatrix.multiply(stage != null && stage.active() ? staged(x, stage) : x, matrices);
+            for (int i = 0; i < y.length; i++) {
+                y[i] = biases[i].length == 0 ? y[i] : RowOps.add(y[i], biases[i]);
+            }
+            return y;
+        };
+    }
+
+    private static float[] staged(float[] x, ActivationTransform stage) {
+        try (Scope _ = Scope.open();
+                NoGrad _ = NoGrad.open()) {
+            return Torch.floats(stage.forward(Torch.of(x, 1, 1, x.length)));
+        }
+    }
+
+    private static float[][] throughTensors(float[] x, Linear... layers) {
+        try (Scope _ = Scope.open();
+                NoGrad _ = NoGrad.open()) {
+            Tensor[] y = forwardAll(Torch.of(x, 1, 1, x.length), layers);
+            return Arrays.stream(y).map(Torch::floats).toArray(float[][]::new);
+        }
+    }
+
     private Tensor transformed(Tensor x) {
         ActivationTransform t = inputTransform;
         return t != null && t.active() ? t.forward(x) : x;
@@ -60,8 +111,12 @@ public final class Linear extends Module implements WeightedLayer {
     }
 
     private Tensor product(Tensor x) {
+        Tensor bias_N = bias == null ? null : bias.value();
+        if (weight instanceof PackedWeight packed) {
+            return packed.product(x, bias_N);
+        }
         Tensor w_NK = weight.value();
-        return Products.linear(x.to(w_NK), w_NK, bias == null ? null : bias.value());
+        return Products.linear(x.to(w_NK), w_NK, bias_N);
     }
 
     @Override

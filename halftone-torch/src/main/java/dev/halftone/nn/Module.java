@@ -43,15 +43,31 @@ public abstract class Module implements AutoCloseable {
     /// Every parameter below this module by its path. A parameter that two modules share (tied embeddings) appears
     /// once, under the path met first.
     public final Map<String, Parameter> namedParameters() {
-        IdentityHashMap<Parameter, String> seen = new IdentityHashMap<>();
         Map<String, Parameter> all = new LinkedHashMap<>();
-        walk(
-                "",
-                (path, module) -> module.parameters.forEach((name, p) -> {
-                    if (seen.putIfAbsent(p, name) == null) {
-                        all.put(join(path, name), p);
-                    }
-                }));
+        namedWeights().forEach((path, w) -> {
+            if (w instanceof Parameter p) {
+                all.put(path, p);
+            }
+        });
+        return all;
+    }
+
+    /// [#namedParameters], and the frozen weights that stay packed: all that a checkpoint of the model in float has.
+    public final Map<String, Weight> namedWeights() {
+        IdentityHashMap<Weight, String> seen = new IdentityHashMap<>();
+        Map<String, Weight> all = new LinkedHashMap<>();
+        walk("", (path, module) -> {
+            if (module instanceof WeightedLayer layer
+                    && layer.weight() instanceof FrozenWeight w
+                    && seen.putIfAbsent(w, path) == null) {
+                all.put(join(path, "weight"), w);
+            }
+            module.parameters.forEach((name, p) -> {
+                if (seen.putIfAbsent(p, name) == null) {
+                    all.put(join(path, name), p);
+                }
+            });
+        });
         return all;
     }
 
@@ -59,10 +75,13 @@ public abstract class Module implements AutoCloseable {
     /// ([WeightTransform#parameters]): all that an optimizer or a checkpoint of a run has to know.
     public final Map<String, Parameter> allParameters() {
         Map<String, Parameter> all = new LinkedHashMap<>();
-        namedParameters().forEach((path, p) -> {
-            all.put(path, p);
+        namedWeights().forEach((path, w) -> {
+            if (w instanceof Parameter p) {
+                all.put(path, p);
+            }
             String layer = path.substring(0, path.lastIndexOf('.') + 1);
-            for (WeightTransform t : new WeightTransform[] {p.adapter(), p.transform()}) {
+            WeightTransform transform = w instanceof Parameter p ? p.transform() : null;
+            for (WeightTransform t : new WeightTransform[] {w.adapter(), transform}) {
                 if (t != null) {
                     t.parameters().forEach((name, own) -> all.put(layer + name, own));
                 }

@@ -1,10 +1,12 @@
 package dev.halftone.nn;
 
 import dev.halftone.DType;
+import dev.halftone.kernel.RowMatrix;
 import dev.halftone.torch.NoGrad;
 import dev.halftone.torch.Ops;
 import dev.halftone.torch.Scope;
 import dev.halftone.torch.Torch;
+import java.util.Optional;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
@@ -81,8 +83,10 @@ public final class Parameter implements Weight {
         return t != null && t.active() ? t : null;
     }
 
-    /// The trained values with the adapter's delta, whether forward passes use it or add it to their products: what is
-    /// saved, and what is quantized. Not recorded by autograd.
+    /// {@inheritDoc}
+    ///
+    /// It is what is quantized, too.
+    @Override
     public Tensor adapted() {
         WeightTransform a = adapter;
         return a == null ? master.detach() : a.forward(master.detach());
@@ -104,6 +108,11 @@ public final class Parameter implements Weight {
     }
 
     @Override
+    public Optional<RowMatrix> row() {
+        return RowMatrix.of(value());
+    }
+
+    @Override
     public long[] shape() {
         return Torch.shape(master);
     }
@@ -113,7 +122,7 @@ public final class Parameter implements Weight {
         return Torch.dtype(master);
     }
 
-    /// The dtype of [#value()].
+    @Override
     public DType computeDtype() {
         return computeDtype;
     }
@@ -130,6 +139,7 @@ public final class Parameter implements Weight {
         dropShadow();
     }
 
+    @Override
     public @Nullable WeightTransform adapter() {
         return adapter;
     }

@@ -1,6 +1,7 @@
 package dev.halftone.nn;
 
 import dev.halftone.DType;
+import dev.halftone.kernel.RowOps;
 import dev.halftone.torch.Ops;
 import dev.halftone.torch.Torch;
 import org.bytedeco.pytorch.Tensor;
@@ -38,6 +39,12 @@ public final class RmsNorm extends Module {
             case BEFORE_WEIGHT -> weight.value().mul(Ops.to(normal, dtype));
             case AFTER_WEIGHT -> Ops.to(weight.value().mul(normal), dtype);
         };
+    }
+
+    /// [#forward] over a row: each stretch of it that is as wide as the norm is normalised by itself.
+    public RowStage row() {
+        float[] w = Torch.floats(weight.value());
+        return (x, _) -> RowOps.norm(x, w, eps);
     }
 
     /// `[D]`

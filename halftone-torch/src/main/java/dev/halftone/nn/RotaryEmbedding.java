@@ -66,6 +66,26 @@ public final class RotaryEmbedding {
         return new Rotation(rounded(both.cos(), dtype), rounded(both.sin(), dtype));
     }
 
+    /// Rotates the heads of rows that stand at one position, in place and in float32.
+    ///
+    /// @param rows each of whole heads
+    public void rotate(int position, float[]... rows) {
+        int half = frequencies.length;
+        for (int i = 0; i < half; i++) {
+            float angle = position * frequencies[i];
+            float cos = (float) (Math.cos(angle) * magnitude);
+            float sin = (float) (Math.sin(angle) * magnitude);
+            for (float[] x : rows) {
+                for (int j = i; j < x.length; j += 2 * half) {
+                    float a = x[j];
+                    float b = x[j + half];
+                    x[j] = a * cos - b * sin;
+                    x[j + half] = b * cos + a * sin;
+                }
+            }
+        }
+    }
+
     private Tensor rounded(Tensor t, DType dtype) {
         return Ops.to(magnitude == 1 ? t : Ops.mul(t, magnitude), dtype);
     }

@@ -9,10 +9,12 @@ import dev.halftone.torch.Ops;
 import dev.halftone.torch.Scope;
 import dev.halftone.torch.Torch;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.bytedeco.pytorch.Tensor;
 
 /// Adam with decoupled weight decay, equal to `torch.optim.AdamW`.
@@ -63,13 +65,24 @@ public final class AdamW implements AutoCloseable {
 
     /// Updates every parameter that has a gradient. The gradients stay as they are.
     public void step(double lr) {
+        beginStep();
+        update(slots.stream().map(Slot::parameter).toList(), lr);
+    }
+
+    /// Begins a step whose parameters are updated bit by bit, each once, by [#update].
+    public void beginStep() {
         steps++;
+    }
+
+    /// Updates those of these parameters that have a gradient, as [#step] would update them.
+    public void update(Collection<Parameter> parameters, double lr) {
+        Set<Parameter> these = Set.copyOf(parameters);
         List<Slot> fused = new ArrayList<>();
         try (Scope _ = Scope.open();
                 NoGrad _ = NoGrad.open()) {
             for (int i = 0; i < slots.size(); i++) {
                 Slot s = slots.get(i);
-                Tensor g = s.parameter.gradient();
+                Tensor g = these.contains(s.parameter) ? s.parameter.gradient() : null;
                 if (g == null) {
                     continue;
                 }

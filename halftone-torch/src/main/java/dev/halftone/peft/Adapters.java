@@ -2,10 +2,12 @@ package dev.halftone.peft;
 
 import dev.halftone.InputException;
 import dev.halftone.nn.Embedding;
+import dev.halftone.nn.FrozenWeight;
 import dev.halftone.nn.Globs;
 import dev.halftone.nn.Linear;
 import dev.halftone.nn.Module;
 import dev.halftone.nn.Parameter;
+import dev.halftone.nn.Weight;
 import dev.halftone.torch.NoGrad;
 import dev.halftone.torch.Scope;
 import dev.halftone.torch.Torch;
@@ -41,7 +43,7 @@ public final class Adapters {
         model.namedParameters().values().forEach(p -> p.setTrainable(false));
         int place = 0;
         for (Map.Entry<String, Linear> layer : layers.entrySet()) {
-            Parameter w = weight(layer.getKey(), layer.getValue(), model);
+            Weight w = weight(layer.getKey(), layer.getValue(), model);
             SplittableRandom random = new SplittableRandom(seed * 1_000_003 + place++);
             int k = Math.toIntExact(w.shape()[1]);
             float bound = (float) (1 / Math.sqrt(k));
@@ -56,7 +58,7 @@ public final class Adapters {
                         settings,
                         Torch.of(a, settings.rank(), k),
                         Torch.of(b, w.shape()[0], settings.rank()),
-                        settings.dora() ? Lora.norms(w.master().detach()).squeeze(-1) : null);
+                        settings.dora() ? Lora.norms(w.adapted()).squeeze(-1) : null);
             }
         }
         return List.copyOf(layers.keySet());
@@ -66,7 +68,7 @@ public final class Adapters {
     public static Map<String, Lora> of(Module model) {
         Map<String, Lora> adapters = new LinkedHashMap<>();
         linears(model).forEach((name, linear) -> {
-            if (linear.weight() instanceof Parameter p && p.adapter() instanceof Lora lora) {
+            if (linear.weight().adapter() instanceof Lora lora) {
                 adapters.put(name, lora);
             }
         });
@@ -74,7 +76,7 @@ public final class Adapters {
     }
 
     /// Adds every delta to its weight. The model then has no adapters, and computes what it computed with those in
-    /// the MERGED form.
+    /// the MERGED form. Weights that stay packed cannot take a delta up: each product adds it from then on.
     public static void merge(Module model) {
         linears(model).values().forEach(linear -> {
             if (linear.weight() instanceof Parameter p && p.adapter() instanceof Lora lora) {
@@ -86,22 +88,29 @@ public final class Adapters {
                 lora.parameters().values().forEach(Parameter::close);
                 linear.setBranch(null);
                 p.changed();
+            } else if (linear.weight() instanceof FrozenWeight w && w.adapter() instanceof Lora lora) {
+                w.setAdapter(lora.merged());
+                linear.setBranch(null);
             }
         });
     }
 
     private static void put(
             Linear linear, LoraSettings settings, Tensor a_RK, Tensor b_NR, @Nullable Tensor magnitude_N) {
-        Parameter w = (Parameter) linear.weight();
-        Lora lora = new Lora(settings, w, a_RK, b_NR, magnitude_N);
-        w.setAdapter(lora);
+        Lora lora = new Lora(settings, linear.weight(), a_RK, b_NR, magnitude_N);
+        if (linear.weight() instanceof FrozenWeight frozen) {
+            frozen.setAdapter(lora);
+        } else {
+            ((Parameter) linear.weight()).setAdapter(lora);
+        }
         if (settings.form() == LoraSettings.Form.SEPARATE) {
             linear.setBranch(lora::branch);
         }
     }
 
-    private static Parameter weight(String name, Linear linear, Module model) {
-        if (!(linear.weight() instanceof Parameter w)) {
+    private static Weight weight(String name, Linear linear, Module model) {
+        Weight w = linear.weight();
+        if (!(w instanceof Parameter || w instanceof FrozenWeight)) {
             throw new InputException("%s is quantized. Give a checkpoint_dir with a model in float.".formatted(name));
         }
         boolean tied = model.namedModules().values().stream()

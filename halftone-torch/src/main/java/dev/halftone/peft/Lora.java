@@ -3,6 +3,7 @@ package dev.halftone.peft;
 import dev.halftone.DType;
 import dev.halftone.kernel.Products;
 import dev.halftone.nn.Parameter;
+import dev.halftone.nn.Weight;
 import dev.halftone.nn.WeightTransform;
 import dev.halftone.torch.NoGrad;
 import dev.halftone.torch.Ops;
@@ -38,14 +39,27 @@ public final class Lora implements WeightTransform {
     /// @param a_RK first factor
     /// @param b_NR second factor
     /// @param magnitude_N of the rows; null where the settings have no DoRA
-    Lora(LoraSettings settings, Parameter weight, Tensor a_RK, Tensor b_NR, @Nullable Tensor magnitude_N) {
-        this.settings = settings;
-        this.a_RK = parameter(a_RK, weight);
-        this.b_NR = parameter(b_NR, weight);
-        this.magnitude_N = magnitude_N == null ? null : parameter(magnitude_N, weight);
+    Lora(LoraSettings settings, Weight weight, Tensor a_RK, Tensor b_NR, @Nullable Tensor magnitude_N) {
+        this(
+                settings,
+                parameter(a_RK, weight),
+                parameter(b_NR, weight),
+                magnitude_N == null ? null : parameter(magnitude_N, weight));
     }
 
-    private static Parameter parameter(Tensor values, Parameter weight) {
+    private Lora(LoraSettings settings, Parameter a_RK, Parameter b_NR, @Nullable Parameter magnitude_N) {
+        this.settings = settings;
+        this.a_RK = a_RK;
+        this.b_NR = b_NR;
+        this.magnitude_N = magnitude_N;
+    }
+
+    /// The same factors in the merged form.
+    Lora merged() {
+        return new Lora(settings.merged(), a_RK, b_NR, magnitude_N);
+    }
+
+    private static Parameter parameter(Tensor values, Weight weight) {
         Parameter p = new Parameter(Ops.to(values, weight.dtype()));
         p.setComputeDtype(weight.computeDtype());
         p.setTrainable(true);
@@ -110,7 +124,7 @@ public final class Lora implements WeightTransform {
     /// @param x `[…, K]` in the dtype of the product
     /// @return `[…, N]`
     Tensor branch(Tensor x) {
-        Tensor in = settings.dropout() > 0 && NoGrad.isOff() ? Ops.dropout(x, settings.dropout()) : x;
+        Tensor in = settings.dropout() > 0 && NoGrad.trains() ? Ops.dropout(x, settings.dropout()) : x;
         Tensor low = Products.linear(in, a_RK.value(), null);
         return Ops.mul(Products.linear(low, b_NR.value(), null), settings.scaling());
     }

@@ -40,6 +40,11 @@ public record LoraSettings(int rank, double alpha, boolean rankStabilized, boole
         }
     }
 
+    /// The same in the merged form, which has no dropout.
+    LoraSettings merged() {
+        return new LoraSettings(rank, alpha, rankStabilized, dora, 0, Form.MERGED);
+    }
+
     /// What `B·A` is multiplied by.
     public double scaling() {
         return alpha / (rankStabilized ? Math.sqrt(rank) : rank);

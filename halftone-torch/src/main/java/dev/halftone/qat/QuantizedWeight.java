@@ -2,8 +2,10 @@ package dev.halftone.qat;
 
 import dev.halftone.DType;
 import dev.halftone.kernel.Kernels;
+import dev.halftone.kernel.PackedProduct;
 import dev.halftone.kernel.Quantized;
-import dev.halftone.nn.Weight;
+import dev.halftone.kernel.RowMatrix;
+import dev.halftone.nn.PackedWeight;
 import dev.halftone.quant.Grid;
 import dev.halftone.quant.QuantScheme;
 import dev.halftone.torch.NoGrad;
@@ -13,19 +15,20 @@ import dev.halftone.torch.Torch;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
 /// A weight as codes and scales: what `convert` leaves, and what a quantized checkpoint holds.
 ///
-/// Products run on the values that the codes stand for, which are computed once and kept.
-public final class QuantizedWeight implements Weight {
+/// Products run on the values that the codes stand for, which are computed for each product anew and not kept; a single
+/// row is multiplied by the codes themselves.
+public final class QuantizedWeight implements PackedWeight {
     private final QuantScheme scheme;
     private final DType dtype;
     private final DType computeDtype;
     private final Quantized quantized;
-    private @Nullable Tensor value;
 
     /// Owns its tensors from here on.
     ///
@@ -70,6 +73,16 @@ public final class QuantizedWeight implements Weight {
         return dtype;
     }
 
+    @Override
+    public Tensor adapted() {
+        return Ops.to(value(), dtype);
+    }
+
+    @Override
+    public DType computeDtype() {
+        return computeDtype;
+    }
+
     /// `[N, K]` codes, and their scales.
     public Quantized quantized() {
         return quantized;
@@ -80,18 +93,57 @@ public final class QuantizedWeight implements Weight {
         return scheme.weights(dtype);
     }
 
+    /// {@inheritDoc}
+    ///
+    /// Where the arithmetic of the grid is in bfloat16, the values are not rounded to it here.
+    @Override
+    public Optional<RowMatrix> row() {
+        return RowMatrix.of(quantized, grid());
+    }
+
+    @Override
+    public Tensor product(Tensor x, @Nullable Tensor bias_N) {
+        return PackedProduct.linear(Ops.to(x, computeDtype), this::value, shape()[0], bias_N);
+    }
+
+    @Override
+    public Tensor rows(Tensor ids) {
+        try (Scope scope = Scope.open();
+                NoGrad _ = NoGrad.open()) {
+            Tensor scale = quantized.scale();
+            if (scale.dim() == 0 || scale.size(0) != quantized.codes().size(0)) {
+                return scope.keep(Ops.embedding(value(), ids));
+            }
+            Tensor flat = ids.reshape(-1);
+            Tensor zeroPoint = quantized.zeroPoint();
+            Quantized few = new Quantized(
+                    select(quantized.codes(), flat),
+                    select(scale, flat),
+                    zeroPoint == null ? null : select(zeroPoint, flat),
+                    quantized.tensorScale());
+            long[] shape = Arrays.copyOf(Torch.shape(ids), Math.toIntExact(ids.dim() + 1));
+            shape[shape.length - 1] = shape()[1];
+            return scope.keep(value(few).view(shape));
+        }
+    }
+
+    /// As bytes, where an element is one: libtorch cannot pick rows of every 8-bit type.
+    private static Tensor select(Tensor t, Tensor rows) {
+        return t.element_size() == 1
+                ? Ops.view(Ops.view(t, DType.U8).index_select(0, rows), Torch.dtype(t))
+                : t.index_select(0, rows);
+    }
+
     @Override
     public Tensor value() {
-        Tensor v = value;
-        if (v == null) {
-            try (Scope _ = Scope.open();
-                    NoGrad _ = NoGrad.open()) {
-                Tensor dequantized = Kernels.of(null, grid(), quantized.codes()).dequantize(quantized);
-                v = Scope.own(Ops.to(dequantized, computeDtype));
-                value = v;
-            }
+        try (Scope scope = Scope.open();
+                NoGrad _ = NoGrad.open()) {
+            return scope.keep(value(quantized));
         }
-        return v;
+    }
+
+    private Tensor value(Quantized q) {
+        return Ops.to(Kernels.of(null, grid(), q.codes()).dequantize(q), computeDtype);
     }
 
     @Override
@@ -109,8 +161,5 @@ public final class QuantizedWeight implements Weight {
     @Override
     public void close() {
         parts().forEach(Tensor::close);
-        if (value != null) {
-            value.close();
-        }
     }
 }

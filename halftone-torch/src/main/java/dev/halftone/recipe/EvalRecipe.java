@@ -34,10 +34,14 @@ public final class EvalRecipe {
         if (config.limit() != null) {
             files = files.subList(0, Math.min(config.limit(), files.size()));
         }
-        try (Tokenizer tokenizer = Tokenizers.load(config.checkpointDir());
+        try (ModelFolder folder = ModelFolder.of(config.checkpointDir(), config.dtype());
+                Tokenizer tokenizer = Tokenizers.load(folder.dir());
                 CausalLm model = Checkpoints.load(config.checkpointDir(), config.dtype(), device)) {
+            if (config.adapterDir() != null) {
+                MergeRecipe.merge(config.adapterDir(), model, events);
+            }
             if (config.quantizer() != null) {
-                Calibrations.quantize(model, config.quantizer(), config.kernels(), config.checkpointDir(), events);
+                Calibrations.quantize(model, config.quantizer(), config.kernels(), folder.dir(), events);
             }
             Map<EvalTask, Perplexity> results = new EnumMap<>(EvalTask.class);
             for (EvalTask task : config.tasks()) {

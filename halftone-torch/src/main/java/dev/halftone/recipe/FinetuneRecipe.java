@@ -70,6 +70,7 @@ public final class FinetuneRecipe implements AutoCloseable {
     private final RunRecord record;
     private final TrainingData data;
     private final Device device;
+    private final ModelFolder base;
     private final long stepsPerEpoch;
     private final long totalSteps;
     private final CausalLm model;
@@ -111,17 +112,19 @@ public final class FinetuneRecipe implements AutoCloseable {
 
     private static Result run(String recipe, FinetuneConfig config, Events events) {
         try (RunFolder folder = RunFolder.open(config.outputDir(), config.resumeFromCheckpoint());
-                FinetuneRecipe run = new FinetuneRecipe(recipe, config, events, folder)) {
+                ModelFolder base = ModelFolder.of(config.checkpointDir(), config.dtype());
+                FinetuneRecipe run = new FinetuneRecipe(recipe, config, events, folder, base)) {
             return run.run();
         }
     }
 
-    private FinetuneRecipe(String recipe, FinetuneConfig config, Events events, RunFolder folder) {
+    private FinetuneRecipe(String recipe, FinetuneConfig config, Events events, RunFolder folder, ModelFolder base) {
         this.config = config;
         this.events = events;
         this.folder = folder;
         device = Device.parse(config.device());
-        data = TrainingData.load(config);
+        this.base = base;
+        data = TrainingData.load(config, base.dir());
         stepsPerEpoch = stepsPerEpoch();
         totalSteps = config.epochs() * stepsPerEpoch;
         if (config.fakeQuantAfterNSteps() >= totalSteps) {
@@ -134,12 +137,12 @@ public final class FinetuneRecipe implements AutoCloseable {
             RunAdapters.attach(config, model, events);
         }
         if (config.quantizer() != null) {
-            var layers = Qat.prepare(
-                    model, Plans.of(config.quantizer(), config.kernels(), model, config.checkpointDir(), events));
+            var layers = Qat.prepare(model, Plans.of(config.quantizer(), config.kernels(), model, base.dir(), events));
             events.line("Prepared %d layers for %s"
                     .formatted(layers.size(), config.quantizer().label()));
             events.aside(LayerTable.of(model, layers));
         }
+        model.setActivationCheckpointing(config.enableActivationCheckpointing());
         Map<String, Parameter> parameters = model.allParameters();
         if (!adapts() || config.lora().trainBase()) {
             parameters.values().forEach(p -> p.setTrainable(true));
@@ -151,7 +154,8 @@ public final class FinetuneRecipe implements AutoCloseable {
                 model,
                 optimizer,
                 config.loss().countLabels(),
-                config.clipGradNorm() == null ? OptionalDouble.empty() : OptionalDouble.of(config.clipGradNorm()));
+                config.clipGradNorm() == null ? OptionalDouble.empty() : OptionalDouble.of(config.clipGradNorm()),
+                config.optimizerInBwd());
         record = new RunRecord(recipe, config, data, model, stepsPerEpoch);
     }
 
@@ -166,7 +170,9 @@ public final class FinetuneRecipe implements AutoCloseable {
             return Checkpoints.initialise(dir, config.seed(), config.dtype(), config.computeDtype(), device);
         }
         events.line("Loading %s".formatted(dir));
-        return Checkpoints.loadFloat(dir, config.dtype(), config.computeDtype(), device);
+        return adapts() && config.quantizer() == null
+                ? Checkpoints.loadBase(dir, config.dtype(), config.computeDtype(), device, Packings.of(config.lora()))
+                : Checkpoints.loadFloat(dir, config.dtype(), config.computeDtype(), device);
     }
 
     private long stepsPerEpoch() {
@@ -251,7 +257,7 @@ public final class FinetuneRecipe implements AutoCloseable {
         if (config.quantizer() != null) {
             boolean active = step >= config.fakeQuantAfterNSteps();
             if (active && InputCalibration.missing(model)) {
-                Calibrations.run(model, config.quantizer(), config.checkpointDir(), calibrationData(), events);
+                Calibrations.run(model, config.quantizer(), base.dir(), calibrationData(), events);
             }
             if (active != (Qat.activeShare(model) > 0)) {
                 Qat.setActive(model, active);
@@ -330,13 +336,12 @@ public final class FinetuneRecipe implements AutoCloseable {
     }
 
     private void saveModel(int epoch) {
-        Path base = config.checkpointDir();
         if (!config.saveAdapterWeightsOnly()) {
-            Checkpoints.saveFloat(folder.model(epoch), model, base, HfWriter.DEFAULT_SHARD_BYTES, true);
+            Checkpoints.saveFloat(folder.model(epoch), model, base.dir(), HfWriter.DEFAULT_SHARD_BYTES, true);
             saved("model", epoch, folder.model(epoch));
         }
         if (adapts()) {
-            PeftFolders.save(folder.adapter(epoch), model, base);
+            PeftFolders.save(folder.adapter(epoch), model, config.checkpointDir());
             saved("adapters", epoch, folder.adapter(epoch));
         }
         Integer keep = config.keepLastNCheckpoints();
@@ -352,7 +357,7 @@ public final class FinetuneRecipe implements AutoCloseable {
 
     private Result finish() {
         int last = config.epochs() - 1;
-        Agreement drift = adapts() ? RunAdapters.merge(config, model, events) : null;
+        Agreement drift = adapts() ? RunAdapters.merge(base.dir(), model, events) : null;
         Path artifact = null;
         Certificate certificate = null;
         if (config.quantizer() != null) {

@@ -36,16 +36,20 @@ public final class GenerateRecipe {
     ///     the prompt is too long
     public static Result run(GenerateConfig config, Events events) {
         Device device = Device.parse(config.device());
-        Optional<String> conversation = conversation(config);
-        try (Tokenizer tokenizer = Tokenizers.load(config.checkpointDir())) {
+        try (ModelFolder folder = ModelFolder.of(config.checkpointDir(), config.dtype());
+                Tokenizer tokenizer = Tokenizers.load(folder.dir())) {
+            Optional<String> conversation = conversation(config, folder.dir());
             int[] prompt = conversation
                     .map(text -> tokenizer.encode(text, false))
                     .orElseGet(() -> tokenizer.encode(plainText(config), true));
             int maxNewTokens = maxNewTokens(config, prompt.length);
             events.line("Loading %s".formatted(config.checkpointDir()));
             try (CausalLm model = Checkpoints.load(config.checkpointDir(), config.dtype(), device)) {
+                if (config.adapterDir() != null) {
+                    MergeRecipe.merge(config.adapterDir(), model, events);
+                }
                 if (config.quantizer() != null) {
-                    Calibrations.quantize(model, config.quantizer(), config.kernels(), config.checkpointDir(), events);
+                    Calibrations.quantize(model, config.quantizer(), config.kernels(), folder.dir(), events);
                 }
                 StringBuilder text = new StringBuilder();
                 Generation generation = new TextGenerator(
@@ -65,7 +69,7 @@ public final class GenerateRecipe {
     }
 
     /// The messages as the model's chat template writes them; empty if the prompt is a plain text.
-    private static Optional<String> conversation(GenerateConfig config) {
+    private static Optional<String> conversation(GenerateConfig config, Path folder) {
         List<Message> messages = new ArrayList<>();
         config.messages().forEach(m -> messages.add(new Message(m.role(), m.content())));
         PromptConfig prompt = config.prompt();
@@ -77,7 +81,7 @@ public final class GenerateRecipe {
         }
         return messages.isEmpty()
                 ? Optional.empty()
-                : Optional.of(template(config.checkpointDir()).render(messages, true, Map.of()));
+                : Optional.of(template(folder).render(messages, true, Map.of()));
     }
 
     private static ChatTemplate template(Path folder) {

@@ -28,9 +28,7 @@ public final class MergeRecipe {
     public record Result(Path model, @Nullable Certificate certificate) {}
 
     /// @throws InputException if the adapter does not belong to the model, the quantizer does not fit, or
-    ///     `output_dir`
-    /// is
-    ///     taken
+    ///     `output_dir` is taken
     /// @throws RunException if it cannot be written, or its certificate does not hold
     public static Result run(MergeConfig config, Events events) {
         HfWriter.checkFree(config.outputDir(), false);
@@ -39,9 +37,7 @@ public final class MergeRecipe {
         Path base = config.checkpointDir();
         events.line("Loading %s".formatted(base));
         try (CausalLm model = Checkpoints.loadFloat(base, dtype, dtype, device)) {
-            List<String> layers = PeftFolders.attach(config.adapterDir(), model);
-            Adapters.merge(model);
-            events.line("Merged the adapters of %d layers".formatted(layers.size()));
+            merge(config.adapterDir(), model, events);
             if (config.quantizer() != null) {
                 Certificate certificate = QuantizeRecipe.quantize(
                         config.outputDir(), model, config.quantizer(), config.kernels(), base, dtype, device, events);
@@ -50,5 +46,14 @@ public final class MergeRecipe {
             Checkpoints.saveFloat(config.outputDir(), model, base, HfWriter.DEFAULT_SHARD_BYTES, false);
             return new Result(config.outputDir(), null);
         }
+    }
+
+    /// Makes an adapter part of a model in memory.
+    ///
+    /// @throws InputException if the adapter cannot be read or does not belong to the model
+    static void merge(Path adapterDir, CausalLm model, Events events) {
+        List<String> layers = PeftFolders.attach(adapterDir, model);
+        Adapters.merge(model);
+        events.line("Merged the adapters of %d layers".formatted(layers.size()));
     }
 }

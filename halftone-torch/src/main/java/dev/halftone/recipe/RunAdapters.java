@@ -1,5 +1,6 @@
 package dev.halftone.recipe;
 
+import dev.halftone.InputException;
 import dev.halftone.RunException;
 import dev.halftone.checkpoint.PeftFolders;
 import dev.halftone.config.schema.FinetuneConfig;
@@ -7,10 +8,12 @@ import dev.halftone.config.schema.LoraConfig;
 import dev.halftone.config.schema.LoraConfig.LoraForm;
 import dev.halftone.model.CausalLm;
 import dev.halftone.model.Tokens;
+import dev.halftone.nn.FrozenWeight;
 import dev.halftone.peft.Adapters;
 import dev.halftone.peft.Lora;
 import dev.halftone.peft.LoraSettings;
 import dev.halftone.qat.Qat;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
@@ -36,6 +39,12 @@ final class RunAdapters {
                     case MERGED -> LoraSettings.Form.MERGED;
                     case SEPARATE -> LoraSettings.Form.SEPARATE;
                 });
+        boolean packed = model.namedWeights().values().stream().anyMatch(FrozenWeight.class::isInstance);
+        if (packed && (c.trainBase() || form == LoraForm.MERGED)) {
+            throw new InputException(
+                    "checkpoint_dir: the weights of %s stay packed, and can be neither trained nor changed. Set train_base=false, use_dora=false and lora_form=separate, or give a model in float."
+                            .formatted(config.checkpointDir()));
+        }
         List<String> layers = Adapters.attach(model, settings, c.globs(), config.seed());
         if (c.adapterDir() != null) {
             PeftFolders.load(c.adapterDir(), model);
@@ -48,12 +57,12 @@ final class RunAdapters {
     /// quantizing the sums gives another model than the one that was trained: says by how much.
     ///
     /// @throws RunException if adapters in the merged form changed anything
-    static Agreement merge(FinetuneConfig config, CausalLm model, Events events) {
+    ///
+    /// @param folder of the model's tokenizer
+    static Agreement merge(Path folder, CausalLm model, Events events) {
         boolean merged = Adapters.of(model).values().stream().anyMatch(Lora::active);
         Tokens tokens = CertificateText.tokens(
-                config.checkpointDir(),
-                model.config().vocabSize(),
-                model.config().maxPositions());
+                folder, model.config().vocabSize(), model.config().maxPositions());
         Qat.setActive(model, true);
         float[] trained = Certificate.logits(model, tokens);
         Adapters.merge(model);

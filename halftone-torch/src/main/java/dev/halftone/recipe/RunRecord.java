@@ -29,6 +29,8 @@ final class RunRecord {
             "epochs",
             "device",
             "kernels",
+            "enable_activation_checkpointing",
+            "optimizer_in_bwd",
             "dataset_val",
             "batch_size_val",
             "run_val_every_n_steps",
@@ -51,7 +53,7 @@ final class RunRecord {
         this.config = config;
         this.data = data;
         this.stepsPerEpoch = stepsPerEpoch;
-        this.parameters = model.namedParameters().values().stream()
+        this.parameters = model.namedWeights().values().stream()
                 .mapToLong(p -> Arrays.stream(p.shape()).reduce(1, Math::multiplyExact))
                 .sum();
         this.kernels = kernels(model);

@@ -16,8 +16,8 @@ import java.util.stream.IntStream;
 /// @param fingerprint of the samples in training
 /// @param validation empty where there is no `dataset_val`
 record TrainingData(BatchLoader loader, String fingerprint, List<Batch> validation) {
-    static TrainingData load(FinetuneConfig config) {
-        Path model = config.checkpointDir();
+    /// @param model the folder of its configuration and tokenizer
+    static TrainingData load(FinetuneConfig config, Path model) {
         // Known without reading any weight, so that a mistake in the data costs no time.
         int vocabulary =
                 Json.readObject(model.resolve("config.json")).path("vocab_size").asInt(Integer.MAX_VALUE);

@@ -5,24 +5,35 @@ import org.bytedeco.pytorch.GradMode;
 
 /// A stretch in which autograd records nothing, on this thread.
 public final class NoGrad implements AutoCloseable {
-    private final AutoGradMode mode;
+    private static final ThreadLocal<Boolean> TRAINING = ThreadLocal.withInitial(() -> false);
 
-    private NoGrad(AutoGradMode mode) {
-        this.mode = mode;
+    private final AutoGradMode mode;
+    private final boolean before;
+
+    private NoGrad(boolean training) {
+        Torch.load();
+        mode = Scope.own(new AutoGradMode(false));
+        before = TRAINING.get();
+        TRAINING.set(training);
     }
 
     public static NoGrad open() {
-        Torch.load();
-        return new NoGrad(Scope.own(new AutoGradMode(false)));
+        return new NoGrad(false);
+    }
+
+    /// A stretch of a training step that will run again, recorded: dropout applies.
+    public static NoGrad inTraining() {
+        return new NoGrad(true);
+    }
+
+    /// Whether what runs now is part of a training step: recorded, or going to be.
+    public static boolean trains() {
+        return GradMode.is_enabled() || TRAINING.get();
     }
 
     @Override
     public void close() {
         mode.close();
-    }
-
-    /// Whether autograd records what is computed now.
-    public static boolean isOff() {
-        return GradMode.is_enabled();
+        TRAINING.set(before);
     }
 }

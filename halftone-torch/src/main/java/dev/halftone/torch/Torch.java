@@ -45,6 +45,16 @@ public final class Torch {
         torch.manual_seed(seed);
     }
 
+    /// Where torch's random numbers on the device of `like` stand: for [#setRandomState].
+    public static Tensor randomState(Tensor like) {
+        return torch.globalContext().defaultGenerator(like.device()).get_state();
+    }
+
+    /// Goes on from where they stood.
+    public static void setRandomState(Tensor like, Tensor state) {
+        torch.globalContext().defaultGenerator(like.device()).set_state(state);
+    }
+
     public static void setThreads(int n) {
         load();
         torch.set_num_threads(n);

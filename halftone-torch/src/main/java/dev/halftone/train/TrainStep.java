@@ -12,6 +12,7 @@ import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
 import java.util.OptionalDouble;
+import java.util.function.Consumer;
 
 /// One optimizer step: the gradients of one batch or several, clipping, update.
 ///
@@ -28,20 +29,25 @@ public final class TrainStep {
     private final AdamW optimizer;
     private final LabelCount count;
     private final OptionalDouble maxNorm;
+    private final boolean inBackward;
 
     /// @param count how much each of several batches weighs
     /// @param maxNorm what gradients are clipped to; empty clips nothing
-    public TrainStep(CausalLm model, AdamW optimizer, LabelCount count, OptionalDouble maxNorm) {
+    /// @param inBackward whether a parameter is updated as soon as its gradient is complete, which is then freed:
+    ///     for steps of one batch that clip nothing, with the same result
+    public TrainStep(CausalLm model, AdamW optimizer, LabelCount count, OptionalDouble maxNorm, boolean inBackward) {
         this.model = model;
         this.parameters = model.allParameters().values();
         this.optimizer = optimizer;
         this.count = count;
         this.maxNorm = maxNorm;
+        this.inBackward = inBackward;
     }
 
     /// @param batches what makes up the step, in order
     /// @param lr the rate of this step
     public Result run(List<Batch> batches, double lr) {
+        Update update = new Update(lr);
         long total = batches.stream().mapToLong(this::weight).sum();
         long labels = 0;
         double loss = 0;
@@ -50,14 +56,36 @@ public final class TrainStep {
             if (targets.count() > 0) {
                 // A batch's mean loss times its share of the whole.
                 double normaliser = targets.count() * (double) total / weight(b);
-                loss += model.lossAndBackward(tokens(b), targets, normaliser) / normaliser;
+                loss += model.lossAndBackward(tokens(b), targets, normaliser, inBackward ? update : _ -> {})
+                        / normaliser;
                 labels += targets.count();
             }
         }
-        double gradNorm = Gradients.clip(parameters, maxNorm);
-        optimizer.step(lr);
-        Gradients.clear(parameters);
-        return new Result(loss, gradNorm, labels);
+        update.accept(parameters);
+        return new Result(loss, update.norm(), labels);
+    }
+
+    /// Uses gradients up: of all parameters at once, or of those that are complete.
+    private final class Update implements Consumer<Collection<Parameter>> {
+        private final double lr;
+        private double norm;
+
+        Update(double lr) {
+            this.lr = lr;
+            optimizer.beginStep();
+        }
+
+        @Override
+        public void accept(Collection<Parameter> complete) {
+            norm = Math.hypot(norm, Gradients.clip(complete, maxNorm));
+            optimizer.update(complete, lr);
+            Gradients.clear(complete);
+        }
+
+        /// Of all gradients seen, before clipping.
+        double norm() {
+            return norm;
+        }
     }
 
     /// The mean loss of the labels of `batches`, without training on them.

@@ -3,6 +3,7 @@ package dev.halftone.kernel;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.halftone.DType;
+import dev.halftone.format.gguf.GgmlType;
 import dev.halftone.quant.AmaxGrid;
 import dev.halftone.quant.CompressedIntGrid;
 import dev.halftone.quant.GgufGrid;
@@ -20,6 +21,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import jdk.incubator.vector.FloatVector;
@@ -79,7 +81,33 @@ class VectorWidthTest {
         for (AmaxGrid grid : AmaxInputs.grids()) {
             hash = hash(hash, random, grid, new AmaxVectors(grid, null));
         }
+        for (RowMatrix matrix : rows(random)) {
+            float[] x = IntxInputs.values(random, 1, matrix.columns(), DType.F32);
+            float[] y = new float[matrix.rows()];
+            matrix.multiply(x, y, 0, y.length);
+            RowVectors.exp(x, 1, x.length - 3);
+            hash = hash(hash, MemorySegment.ofArray(x), DType.F32);
+            hash = hash(hash, MemorySegment.ofArray(y), DType.F32);
+        }
         System.out.println(FloatVector.SPECIES_PREFERRED.vectorBitSize() + " " + Long.toHexString(hash));
+    }
+
+    private static List<RowMatrix> rows(Random random) {
+        byte[] raw = new byte[1 << 13];
+        random.nextBytes(raw);
+        MemorySegment w = Arena.global().allocate(raw.length).copyFrom(MemorySegment.ofArray(raw));
+        float[] numbers = new float[24];
+        for (int i = 0; i < numbers.length; i++) {
+            numbers[i] = (float) random.nextGaussian();
+        }
+        return List.of(
+                new FloatRows(w, DType.F32, 5, 109),
+                new FloatRows(w, DType.BF16, 5, 109),
+                new BlockRows(GgmlType.Q4_0, w, 3, 96),
+                new BlockRows(GgmlType.Q4_1, w, 3, 96),
+                new BlockRows(GgmlType.Q8_0, w, 3, 96),
+                new CodeRows(w, true, 4, 240, 40, numbers, numbers),
+                new CodeRows(w, false, 4, 240, 40, numbers, null));
     }
 
     /// The blocks are of sizes that no vector divides, whatever the grid's own are.

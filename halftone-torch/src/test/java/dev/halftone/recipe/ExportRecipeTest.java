@@ -6,11 +6,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.halftone.AllSchemes;
 import dev.halftone.DType;
 import dev.halftone.InputException;
+import dev.halftone.RunException;
 import dev.halftone.Schemes;
 import dev.halftone.TinyModels;
 import dev.halftone.checkpoint.Checkpoints;
 import dev.halftone.checkpoint.QuantizedFolders;
-import dev.halftone.RunException;
 import dev.halftone.config.schema.ExportConfig;
 import dev.halftone.export.Artifact;
 import dev.halftone.export.Exporter;
@@ -133,13 +133,14 @@ class ExportRecipeTest {
         for (ExportFormat format : ExportFormat.values()) {
             ExportConfig config = new ExportConfig(dir.resolve(format.label()), artifact, format, false);
             try {
-                ExportCertificate certificate = Recipes.export(config, Events.NONE).certificate();
+                ExportCertificate certificate =
+                        Recipes.export(config, Events.NONE).certificate();
                 assertThat(certificate.holds()).isTrue();
                 assertThat(format.fits(scheme)).isTrue();
             } catch (InputException refused) {
                 // A scale that is trained, or chosen in float32, is a float16 number by chance only.
-                boolean byValue = format.fits(scheme)
-                        && scheme.weights(DType.BF16).scaleDtype() == DType.F32;
+                boolean byValue =
+                        format.fits(scheme) && scheme.weights(DType.BF16).scaleDtype() == DType.F32;
                 assertThat(byValue || !format.fits(scheme)).as("%s", refused).isTrue();
                 assertThat(refused).hasMessageContaining("Use format=");
             }
@@ -209,7 +210,8 @@ class ExportRecipeTest {
         assertThatThrownBy(() -> export(artifact, ExportFormat.GGUF))
                 .isInstanceOf(InputException.class)
                 .hasMessageContaining(why)
-                .hasMessageContaining("format=hf");
+                .hasMessageContaining("Use format=")
+                .hasMessageContaining("hf");
         assertThat(dir.toFile().list()).doesNotContain("out");
     }
 

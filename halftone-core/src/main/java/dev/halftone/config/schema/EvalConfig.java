@@ -22,7 +22,7 @@ import org.jspecify.annotations.Nullable;
         harmless = "false")
 public record EvalConfig(
         @Key(
-                value = "a Hugging Face folder: a float model, or an artifact that `quantize` wrote",
+                value = "a Hugging Face folder: a float model, or an artifact that `quantize` wrote; or a .gguf file",
                 also = "checkpointer.checkpoint_dir")
         Path checkpointDir,
 
@@ -31,6 +31,12 @@ public record EvalConfig(
 
         @Key(value = "the texts that perplexity is measured on, each file one document", otherwise = "[]")
         List<Path> dataFiles,
+
+        @Key(
+                value = "an adapter in PEFT's format, merged into the model in memory before all else; null is none",
+                otherwise = "null")
+        @Nullable
+        Path adapterDir,
 
         @Key(value = "quantizes a float model in memory first (post-training quantization)", otherwise = "null")
         @Nullable

@@ -19,7 +19,8 @@ public record ExportConfig(
                 also = "checkpointer.checkpoint_dir")
         Path checkpointDir,
 
-        @Key("what is written: `gguf` (llama.cpp's file) or `hf` (a Hugging Face folder in float)")
+        @Key(
+                "what is written: `gguf` (llama.cpp's file), `compressed-tensors` (vLLM's folder) or `hf` (a Hugging Face folder in float)")
         ExportFormat format,
 
         @Key(value = "whether a file or model folder that is there is replaced", otherwise = "false")

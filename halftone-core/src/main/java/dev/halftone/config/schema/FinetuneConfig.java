@@ -15,14 +15,8 @@ import org.jspecify.annotations.Nullable;
         value = {"compile", "enable_expandable_segments", "low_cpu_ram", "enable_async_checkpointing"},
         why = "it changes speed or memory, not results")
 @Foreign(
-        value = {
-            "enable_activation_checkpointing",
-            "enable_activation_offloading",
-            "ac_mode",
-            "ac_option",
-            "optimizer_in_bwd"
-        },
-        why = "it saves memory in torchtune and changes no result; this version does not save that memory")
+        value = {"enable_activation_offloading", "ac_mode", "ac_option"},
+        why = "it saves memory in torchtune and changes no result; here enable_activation_checkpointing does")
 @Foreign(
         value = {
             "fsdp_cpu_offload",
@@ -55,7 +49,8 @@ public record FinetuneConfig(
         Path outputDir,
 
         @Key(
-                value = "a Hugging Face folder: the model, its tokenizer and its chat template",
+                value =
+                        "a Hugging Face folder: the model, its tokenizer and its chat template. For `lora` also an artifact or a .gguf file, whose weights stay packed",
                 also = "checkpointer.checkpoint_dir")
         Path checkpointDir,
 
@@ -137,6 +132,18 @@ public record FinetuneConfig(
         @Key(value = "the largest norm of all gradients together; null clips nothing", otherwise = "null") @Nullable
         Double clipGradNorm,
 
+        @Key(
+                value =
+                        "whether a forward pass keeps only the inputs of layers, and the backward pass runs them again: less memory, more time, the same numbers",
+                otherwise = "false")
+        boolean enableActivationCheckpointing,
+
+        @Key(
+                value =
+                        "whether weights are updated within the backward pass, which frees each layer's gradients at once; without gradient_accumulation_steps and clip_grad_norm",
+                otherwise = "false")
+        boolean optimizerInBwd,
+
         @Key(value = "what the loss is measured on while training", otherwise = "null") @Nullable
         DatasetConfig datasetVal,
 
@@ -197,6 +204,13 @@ public record FinetuneConfig(
             throw new InputException(
                     "optimizer: bf16_stochastic_round is for weights in bf16, and dtype is fp32. Set dtype=bf16 or optimizer.bf16_stochastic_round=false.");
         }
+        if (optimizerInBwd && (gradientAccumulationSteps > 1 || clipGradNorm != null)) {
+            throw new InputException(
+                    "optimizer_in_bwd: %s needs all gradients together, and they are freed one by one. Set optimizer_in_bwd=false, or %s."
+                            .formatted(
+                                    clipGradNorm != null ? "clip_grad_norm" : "gradient_accumulation_steps",
+                                    clipGradNorm != null ? "clip_grad_norm=null" : "gradient_accumulation_steps=1"));
+        }
         if (maxSeqLen == null && (dataset.packed() || (datasetVal != null && datasetVal.packed()))) {
             throw new InputException("max_seq_len: packed rows need a length. Set max_seq_len=512 or packed=false.");
         }
@@ -243,6 +257,10 @@ public record FinetuneConfig(
             throw new InputException(
                     "quantizer: the recipe lora trains in plain float. Run qat_lora instead, or remove the quantizer (~quantizer).");
         }
+        if (fromScratch && lora.packsBase()) {
+            throw new InputException(
+                    "from_scratch: there are no weights yet that could stay packed. Remove it, or quantize_base and base_quantizer.");
+        }
         return this;
     }
 
@@ -251,6 +269,7 @@ public record FinetuneConfig(
     /// @throws InputException if there is no rank, or no quantizer
     public FinetuneConfig forQatLora() {
         withAdapters("qat_lora");
+        withoutPackedBase("qat_lora");
         if (quantizer == null) {
             throw new InputException(
                     "quantizer: the recipe qat_lora needs one. Set quantizer=Int8DynamicActivationIntxWeightConfig quantizer.weight_dtype=int4.");
@@ -268,7 +287,16 @@ public record FinetuneConfig(
         }
     }
 
+    private void withoutPackedBase(String recipe) {
+        if (lora.packsBase()) {
+            throw new InputException(
+                    "%s: the recipe %s changes the weights, which must be in float for that. Run lora instead, or remove it."
+                            .formatted(lora.quantizeBase() ? "quantize_base" : "base_quantizer", recipe));
+        }
+    }
+
     private void withoutAdapters(String recipe, String other) {
+        withoutPackedBase(recipe);
         if (lora.loraRank() != null || saveAdapterWeightsOnly) {
             throw new InputException(
                     "lora_rank: the recipe %s trains all weights. Run %s instead, or remove the lora_… keys."

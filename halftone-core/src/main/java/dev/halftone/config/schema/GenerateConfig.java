@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
         why = "nothing is written")
 public record GenerateConfig(
         @Key(
-                value = "a Hugging Face folder: a float model, or an artifact that `quantize` wrote",
+                value = "a Hugging Face folder: a float model, or an artifact that `quantize` wrote; or a .gguf file",
                 also = "checkpointer.checkpoint_dir")
         Path checkpointDir,
 
@@ -43,6 +43,12 @@ public record GenerateConfig(
 
         @Key(value = "what the draws come from", otherwise = "1234")
         long seed,
+
+        @Key(
+                value = "an adapter in PEFT's format, merged into the model in memory before all else; null is none",
+                otherwise = "null")
+        @Nullable
+        Path adapterDir,
 
         @Key(value = "quantizes a float model in memory first (post-training quantization)", otherwise = "null")
         @Nullable

@@ -1,5 +1,6 @@
 package dev.halftone.config.schema;
 
+import dev.halftone.DType;
 import dev.halftone.InputException;
 import dev.halftone.config.Key;
 import java.nio.file.Path;
@@ -75,7 +76,17 @@ public record LoraConfig(
         Path adapterDir,
 
         @Key(value = "whether the weights themselves are trained too", otherwise = "false")
-        boolean trainBase) {
+        boolean trainBase,
+
+        @Key(
+                value =
+                        "whether `lora` keeps the frozen weights of all linear layers but the head in NF4, four bits a weight (QLoRA). An artifact or a .gguf file as checkpoint_dir stays packed without being asked",
+                otherwise = "false",
+                also = "model.quantize_base")
+        boolean quantizeBase,
+
+        @Key(value = "what `lora` keeps them in, in place of NF4: a quantizer of weights", otherwise = "null") @Nullable
+        QuantizerConfig baseQuantizer) {
     /// Where the delta meets the weight.
     public enum LoraForm {
         /// Before quantization.
@@ -96,6 +107,33 @@ public record LoraConfig(
                     "apply_lora_to_mlp: without lora_attn_modules every linear layer but the head has an adapter. Set lora_attn_modules or lora_modules, or remove the apply_lora_… keys.");
         }
         globs(loraModules, loraAttnModules, applyLoraToMlp, applyLoraToOutput);
+        if (quantizeBase && baseQuantizer != null) {
+            throw new InputException(
+                    "quantize_base: it stands for NF4, and there is a base_quantizer. Remove one of them.");
+        }
+        if (baseQuantizer != null) {
+            baseQuantizer.parts().forEach(LoraConfig::requireWeightsOnly);
+        }
+        if ((quantizeBase || baseQuantizer != null) && (trainBase || useDora || loraForm == LoraForm.MERGED)) {
+            throw new InputException(
+                    "%s: packed weights cannot be trained or changed. Remove it, or train_base, use_dora and lora_form=merged."
+                            .formatted(quantizeBase ? "quantize_base" : "base_quantizer"));
+        }
+    }
+
+    private static void requireWeightsOnly(QuantizerConfig.OneScheme q) {
+        if (q.scheme().activations(DType.F32) != null
+                || q.scheme().numerics().learnsScales()
+                || q.searchedBits().isPresent()) {
+            throw new InputException(
+                    "base_quantizer: %s has more than weights that are rounded as they are. Use IntxWeightOnlyConfig, Int4WeightOnlyConfig or GGUFWeightOnlyConfig."
+                            .formatted(q.scheme().label()));
+        }
+    }
+
+    /// Whether a float checkpoint's weights are packed.
+    public boolean packsBase() {
+        return quantizeBase || baseQuantizer != null;
     }
 
     /// Globs over the names of linear layers that get adapters.

@@ -103,14 +103,25 @@ public enum GgmlType {
     ///
     /// @throws IllegalArgumentException if this type cannot be read, or the bytes are not whole blocks
     public float[] dequantize(MemorySegment blocks) {
-        if (decoder == null || blocks.byteSize() % blockBytes != 0) {
+        if (blocks.byteSize() % blockBytes != 0) {
             throw new IllegalArgumentException("no blocks of %s in %d bytes".formatted(this, blocks.byteSize()));
         }
         float[] out = new float[Math.toIntExact(blocks.byteSize() / blockBytes * blockSize)];
-        for (int o = 0; o < out.length; o += blockSize) {
-            decoder.decode(blocks, (long) o / blockSize * blockBytes, out, o);
-        }
+        dequantize(blocks, 0, out);
         return out;
+    }
+
+    /// The values of the blocks from byte `at` on, as many as `out` has room for.
+    ///
+    /// @param out as long as some blocks together
+    /// @throws IllegalArgumentException if this type cannot be read
+    public void dequantize(MemorySegment data, long at, float[] out) {
+        if (decoder == null) {
+            throw new IllegalArgumentException("%s cannot be read".formatted(this));
+        }
+        for (int o = 0; o < out.length; o += blockSize) {
+            decoder.decode(data, at + (long) o / blockSize * blockBytes, out, o);
+        }
     }
 
     /// Reads blocks as float32, or is empty for a type that cannot be read.

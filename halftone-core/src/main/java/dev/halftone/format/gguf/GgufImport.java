@@ -4,7 +4,6 @@ import dev.halftone.DType;
 import dev.halftone.InputException;
 import dev.halftone.RunException;
 import dev.halftone.format.AtomicFiles;
-import dev.halftone.format.Json;
 import dev.halftone.format.LittleEndian;
 import dev.halftone.format.hf.HfWriter;
 import dev.halftone.format.safetensors.SafetensorsWriter.Entry;
@@ -14,7 +13,6 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
-import tools.jackson.databind.node.ObjectNode;
 
 /// Makes a Hugging Face folder of a GGUF file, which transformers loads with the same tokens and the same weights.
 ///
@@ -54,28 +52,23 @@ public final class GgufImport {
             throw new InputException("dtype: weights cannot be stored as %s. Use bf16, fp16 or fp32.".formatted(dtype));
         }
         HfWriter.checkFree(outputDir, replace);
-        try (GgufFile file = GgufFile.open(gguf);
+        try (GgufCheckpoint checkpoint = GgufCheckpoint.open(gguf);
                 Arena arena = Arena.ofConfined()) {
-            GgufModel model = new GgufModel(file);
-            List<GgufModel.Slot> slots = model.slots();
-            GgufTokenizer tokenizer = new GgufTokenizer(file.metadata(), model.vocab());
-            slots.forEach(slot -> file.requireReadable(slot.gguf()));
+            List<GgufModel.Slot> slots = checkpoint.slots();
             long[] sizes = slots.stream().mapToLong(s -> elements(s.shape())).toArray();
             MemorySegment buffer = arena.allocate(Arrays.stream(sizes).max().orElse(0) * dtype.bytes());
-            GgufImport importer = new GgufImport(file, dtype, buffer);
+            GgufImport importer = new GgufImport(checkpoint.file(), dtype, buffer);
             List<Entry> entries = slots.stream()
                     .map(s -> new Entry(s.hf(), dtype, s.shape(), () -> importer.convert(s)))
                     .toList();
-            ObjectNode config = model.config(dtype);
             AtomicFiles.writeFolder(outputDir, replace, folder -> {
-                HfWriter.writeInto(folder, config, entries, HfWriter.DEFAULT_SHARD_BYTES);
-                Json.write(folder.resolve("generation_config.json"), model.generationConfig());
-                tokenizer.writeInto(folder);
+                HfWriter.writeInto(folder, checkpoint.config(dtype), entries, HfWriter.DEFAULT_SHARD_BYTES);
+                checkpoint.writeSideFiles(folder);
             });
             long parameters = Arrays.stream(sizes).sum();
             return new Summary(
                     outputDir,
-                    model.architecture().label(),
+                    checkpoint.architecture(),
                     entries.size(),
                     parameters,
                     dtype,
@@ -90,11 +83,10 @@ public final class GgufImport {
     /// The bytes of one tensor, in the buffer.
     private MemorySegment convert(GgufModel.Slot slot) {
         long rows = slot.shape()[0];
-        int columns = Math.toIntExact(elements(slot.shape()) / rows);
+        int columns = slot.columns();
         float[] row = new float[columns];
         for (long r = 0; r < rows; r++) {
-            long at = Architecture.fileRow(r, rows, slot.permutedHeads());
-            file.dequantize(slot.gguf(), at * columns, row, columns);
+            file.dequantize(slot.gguf(), slot.fileRow(r) * columns, row, columns);
             store(row, r * columns);
         }
         return buffer.asSlice(0, rows * columns * dtype.bytes());

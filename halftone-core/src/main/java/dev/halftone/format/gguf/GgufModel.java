@@ -60,7 +60,17 @@ final class GgufModel {
     /// @param hf its name in a Hugging Face checkpoint
     /// @param shape which it must have
     /// @param permutedHeads heads whose rows llama.cpp's converter interleaved, 0 where it left them
-    record Slot(String gguf, String hf, long[] shape, long permutedHeads) {}
+    record Slot(String gguf, String hf, long[] shape, long permutedHeads) {
+        /// Where row `r` stands in the file.
+        long fileRow(long r) {
+            return Architecture.fileRow(r, shape[0], permutedHeads);
+        }
+
+        /// Weights in a row.
+        int columns() {
+            return Math.toIntExact(Arrays.stream(shape).skip(1).reduce(1, Math::multiplyExact));
+        }
+    }
 
     Architecture architecture() {
         return architecture;

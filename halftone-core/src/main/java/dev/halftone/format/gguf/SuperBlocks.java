@@ -55,26 +55,41 @@ final class SuperBlocks {
     static void q4k(MemorySegment data, long at, float[] out, int o) {
         float d = half(data, at);
         float dmin = half(data, at + 2);
-        for (int e = 0; e < WEIGHTS; e++) {
-            out[o + e] = d * scale(data, at + 4, e / 32) * nibble(data, at + 16, e) - dmin * min(data, at + 4, e / 32);
+        for (int j = 0; j < WEIGHTS / 32; j++) {
+            float scale = d * scale(data, at + 4, j);
+            float min = dmin * min(data, at + 4, j);
+            long from = at + 16 + 32L * (j / 2);
+            for (int i = 0; i < 32; i++) {
+                out[o + 32 * j + i] = scale * (u8(data, from + i) >> 4 * (j % 2) & 15) - min;
+            }
         }
     }
 
     static void q5k(MemorySegment data, long at, float[] out, int o) {
         float d = half(data, at);
         float dmin = half(data, at + 2);
-        for (int e = 0; e < WEIGHTS; e++) {
-            int q = nibble(data, at + 48, e) | bit(data, at + 16, e) << 4;
-            out[o + e] = d * scale(data, at + 4, e / 32) * q - dmin * min(data, at + 4, e / 32);
+        for (int j = 0; j < WEIGHTS / 32; j++) {
+            float scale = d * scale(data, at + 4, j);
+            float min = dmin * min(data, at + 4, j);
+            long from = at + 48 + 32L * (j / 2);
+            for (int i = 0; i < 32; i++) {
+                int fifth = (u8(data, at + 16 + i) >> j & 1) << 4;
+                out[o + 32 * j + i] = scale * (u8(data, from + i) >> 4 * (j % 2) & 15 | fifth) - min;
+            }
         }
     }
 
     static void q6k(MemorySegment data, long at, float[] out, int o) {
         float d = half(data, at + 208);
-        for (int e = 0; e < WEIGHTS; e++) {
-            int low = u8(data, at + 64L * (e / 128) + e % 64) >> 4 * (e / 64 % 2) & 15;
-            int q = (low | twoBits(data, at + 128, e) << 4) - 32;
-            out[o + e] = d * data.get(ValueLayout.JAVA_BYTE, at + 192 + e / 16) * q;
+        for (int j = 0; j < WEIGHTS / 16; j++) {
+            float scale = d * data.get(ValueLayout.JAVA_BYTE, at + 192 + j);
+            long lows = at + 64L * (j / 8) + 16L * (j % 4);
+            long highs = at + 128 + 32L * (j / 8) + 16L * (j % 2);
+            for (int i = 0; i < 16; i++) {
+                int low = u8(data, lows + i) >> 4 * (j / 4 % 2) & 15;
+                int high = (u8(data, highs + i) >> 2 * (j / 2 % 4) & 3) << 4;
+                out[o + 16 * j + i] = scale * ((low | high) - 32);
+            }
         }
     }
 
@@ -111,10 +126,6 @@ final class SuperBlocks {
 
     private static int twoBits(MemorySegment data, long at, int e) {
         return u8(data, at + 32L * (e / 128) + e % 32) >> 2 * (e / 32 % 4) & 3;
-    }
-
-    private static int nibble(MemorySegment data, long at, int e) {
-        return u8(data, at + 32L * (e / 64) + e % 32) >> 4 * (e / 32 % 2) & 15;
     }
 
     private static int bit(MemorySegment data, long at, int e) {

@@ -1,6 +1,7 @@
 /// llama.cpp's GGUF files.
 ///
 /// [dev.halftone.format.gguf.GgufFile] reads one: metadata, tensors, and their values as float32.
+/// [dev.halftone.format.gguf.GgufCheckpoint] has its tensors by transformers' names, in their own blocks.
 /// [dev.halftone.format.gguf.GgufImport] makes a Hugging Face folder of one.
 /// [dev.halftone.format.gguf.LatticeBlocks] makes blocks of trained codes.
 ///

@@ -78,6 +78,8 @@ class RecipeConfigsTest {
                 "quantizer=null|fake_quant_after_n_steps: there is no quantizer to delay",
                 "run_val_every_n_steps=5|run_val_every_n_steps: there is no dataset_val",
                 "batch_size=0|batch_size: 0 is too small. Use 1 or more.",
+                "optimizer_in_bwd=true|optimizer_in_bwd: clip_grad_norm needs all gradients together",
+                "optimizer_in_bwd=true clip_grad_norm=null gradient_accumulation_steps=2|optimizer_in_bwd: gradient_accumulation_steps needs all",
                 "clip_grad_norm=0|clip_grad_norm: 0.0 is too small. Use more than 0.",
                 "quantizer.groupsize=1|quantizer.groupsize: 1 is no group. Use 32, 64, 128, 256 or `channel`.",
                 "quantizer.groupsize=chanel|quantizer.groupsize: 'chanel' is no group size.",
@@ -92,7 +94,7 @@ class RecipeConfigsTest {
                 "dataset.split=test|dataset.split: 'test' is no split of local files.",
                 "profiler.enabled=True|profiler.enabled: 'true' cannot be honoured: there is no profiler. Set it to false or remove it.",
                 "metric_logger._component_=torchtune.training.metric_logging.WandBLogger|metric_logger._component_: 'WandBLogger' cannot be honoured",
-                "model.quantize_base=true|model.quantize_base: 'true' cannot be honoured: this recipe trains no adapters of that kind",
+                "model.quantize_base=true use_dora=true|quantize_base: packed weights cannot be trained or changed.",
                 "tensor_parallel_dim=2|tensor_parallel_dim: '2' cannot be honoured: this version trains on one device.",
                 "checkpointer.output_dirr=x|checkpointer.output_dirr: there is no such key. Did you mean 'output_dir'?",
             })
@@ -105,6 +107,8 @@ class RecipeConfigsTest {
     @Test
     void recipesDisagreeAboutTheQuantizer() {
         assertThatThrownBy(() -> finetune().forFull()).hasMessageStartingWith("quantizer: the recipe full");
+        assertThatThrownBy(() -> finetune("model.quantize_base=true").forQat())
+                .hasMessageStartingWith("quantize_base: the recipe qat changes the weights");
         assertThatThrownBy(() ->
                         finetune("~quantizer", "~fake_quant_after_n_steps").forQat())
                 .hasMessageStartingWith("quantizer: the recipe qat needs one.");

@@ -41,6 +41,7 @@ class TorchtuneFilesTest {
                         quantizer: {_component_: Int8DynActInt4WeightQATQuantizer}
                         optimizer: {_component_: AdamW, lr: 2e-5}
                         device: cuda
+                        enable_activation_checkpointing: True
                         """, List.of())
                 .bind(FinetuneConfig.class)
                 .value();

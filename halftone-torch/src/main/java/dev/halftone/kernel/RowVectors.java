@@ -1,0 +1,147 @@
+package dev.halftone.kernel;
+
+import static jdk.incubator.vector.VectorOperators.LSHL;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import jdk.incubator.vector.ByteVector;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorSpecies;
+
+/// What kernels over a single row have in common: sums in eight lanes, whatever the width of the vectors.
+///
+/// A vector of eight floats is one step; machines with vectors of four do each loop twice, for the lower and for the
+/// upper lanes; wider ones use eight lanes of them. Element `i` is added in lane `i mod 8`.
+final class RowVectors {
+    /// Lanes that a sum has on every machine.
+    static final int LANES = 8;
+
+    static final VectorSpecies<Float> F =
+            FloatVector.SPECIES_PREFERRED.length() < LANES ? FloatVector.SPECIES_128 : FloatVector.SPECIES_256;
+    static final VectorSpecies<Integer> I = F.length() == LANES ? IntVector.SPECIES_256 : IntVector.SPECIES_128;
+
+    /// Lanes in a vector, and vectors in a step.
+    static final int WIDTH = F.length();
+
+    static final int PARTS = LANES / WIDTH;
+
+    /// Added and subtracted again, it rounds to integers, half to even, what is smaller than 2^22.
+    private static final float ROUNDER = 0x1.8p23f;
+
+    private RowVectors() {}
+
+    /// The sum of eight lanes.
+    static float sum(float[] a) {
+        return ((a[0] + a[4]) + (a[2] + a[6])) + ((a[1] + a[5]) + (a[3] + a[7]));
+    }
+
+    /// Eight bytes as they are, of which the lanes of part `p` are wanted.
+    static ByteVector bytes(MemorySegment m, long at) {
+        return ByteVector.fromMemorySegment(ByteVector.SPECIES_64, m, at, ByteOrder.nativeOrder());
+    }
+
+    /// Signed bytes as floats.
+    static FloatVector signed(MemorySegment m, long at, int p) {
+        return (FloatVector) bytes(m, at).convertShape(VectorOperators.B2F, F, p);
+    }
+
+    /// Unsigned bytes as ints.
+    static IntVector unsigned(MemorySegment m, long at, int p) {
+        return (IntVector) bytes(m, at).convertShape(VectorOperators.ZERO_EXTEND_B2I, I, p);
+    }
+
+    static FloatVector floats(IntVector v) {
+        return (FloatVector) v.convertShape(VectorOperators.I2F, F, 0);
+    }
+
+    /// A float16 number.
+    static float half(MemorySegment m, long at) {
+        return Float.float16ToFloat(m.get(ValueLayout.JAVA_SHORT_UNALIGNED, at));
+    }
+
+    /// `Σ a[i] · b[i]` for `i < n`, from these indices on.
+    static float dot(float[] a, int aFrom, float[] b, int bFrom, int n) {
+        float[] lanes = new float[LANES];
+        int whole = n - n % LANES;
+        for (int p = 0; p < PARTS; p++) {
+            FloatVector sum = FloatVector.zero(F);
+            for (int i = p * WIDTH; i < whole; i += LANES) {
+                sum = FloatVector.fromArray(F, a, aFrom + i).fma(FloatVector.fromArray(F, b, bFrom + i), sum);
+            }
+            sum.intoArray(lanes, p * WIDTH);
+        }
+        for (int i = whole; i < n; i++) {
+            lanes[i % LANES] = Math.fma(a[aFrom + i], b[bFrom + i], lanes[i % LANES]);
+        }
+        return sum(lanes);
+    }
+
+    /// The sum of each group of `x`.
+    static float[] sums(float[] x, int group) {
+        float[] sums = new float[x.length / group];
+        float[] lanes = new float[LANES];
+        for (int g = 0; g < sums.length; g++) {
+            for (int p = 0; p < PARTS; p++) {
+                FloatVector sum = FloatVector.zero(F);
+                for (int i = p * WIDTH; i < group; i += LANES) {
+                    sum = sum.add(FloatVector.fromArray(F, x, g * group + i));
+                }
+                sum.intoArray(lanes, p * WIDTH);
+            }
+            sums[g] = sum(lanes);
+        }
+        return sums;
+    }
+
+    /// `y += a · x` over `n` elements of `x` and `y` from these indices on.
+    static void add(float a, float[] x, float[] y, int yFrom, int n) {
+        int i = 0;
+        for (; i <= n - WIDTH; i += WIDTH) {
+            FloatVector sum = FloatVector.fromArray(F, y, yFrom + i);
+            FloatVector.broadcast(F, a).fma(FloatVector.fromArray(F, x, i), sum).intoArray(y, yFrom + i);
+        }
+        for (; i < n; i++) {
+            y[yFrom + i] = Math.fma(a, x[i], y[yFrom + i]);
+        }
+    }
+
+    /// `x[i] = e^(x[i] - shift)` for `i < n`, to two units in the last place; arguments below -87 count as -87.
+    ///
+    /// `e^x = 2^n · e^r` with a whole `n` and `|r| ≤ ln 2 / 2`, and Taylor's polynomial of degree 7 for `e^r`: its
+    /// error is below `r^8 / 8!`, 6e-9.
+    static void exp(float[] x, float shift, int n) {
+        int i = 0;
+        for (; i <= n - WIDTH; i += WIDTH) {
+            exp(FloatVector.fromArray(F, x, i).sub(shift)).intoArray(x, i);
+        }
+        if (i < n) {
+            float[] rest = new float[WIDTH];
+            System.arraycopy(x, i, rest, 0, n - i);
+            exp(FloatVector.fromArray(F, rest, 0).sub(shift)).intoArray(rest, 0);
+            System.arraycopy(rest, 0, x, i, n - i);
+        }
+    }
+
+    private static FloatVector exp(FloatVector exponent) {
+        FloatVector x = exponent.max(-87f).min(88f);
+        FloatVector t = x.mul(0x1.715476p+0f).add(ROUNDER);
+        FloatVector n = t.sub(ROUNDER);
+        // ln 2 in two parts, the first of which has few bits: its product with n is exact.
+        FloatVector r = n.mul(-0x1.63p-1f).add(x);
+        r = n.mul(0x1.bd0106p-13f).add(r);
+        FloatVector e = FloatVector.broadcast(F, 1f / 5040);
+        e = e.mul(r).add(1f / 720);
+        e = e.mul(r).add(1f / 120);
+        e = e.mul(r).add(1f / 24);
+        e = e.mul(r).add(1f / 6);
+        e = e.mul(r).add(0.5f);
+        e = e.mul(r).add(1);
+        e = e.mul(r).add(1);
+        // The whole number stands in the lowest bits of t; moved to the exponent's place, it is the power of two.
+        IntVector power = t.reinterpretAsInts().lanewise(LSHL, 23).add(Float.floatToRawIntBits(1f));
+        return e.mul(power.reinterpretAsFloats());
+    }
+}

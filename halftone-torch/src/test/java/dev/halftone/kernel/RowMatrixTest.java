@@ -1,0 +1,180 @@
+package dev.halftone.kernel;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.halftone.DType;
+import dev.halftone.format.gguf.GgmlType;
+import dev.halftone.quant.Granularity;
+import dev.halftone.quant.Grid;
+import dev.halftone.quant.Rounding;
+import dev.halftone.torch.Ops;
+import dev.halftone.torch.Scope;
+import dev.halftone.torch.Torch;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.Random;
+import org.assertj.core.data.Offset;
+import org.bytedeco.pytorch.Tensor;
+import org.junit.jupiter.api.Test;
+
+/// Products of one row against sums in float64 of the values that the oracles and decoders give.
+class RowMatrixTest {
+    private final Random random = new Random(11);
+
+    @Test
+    void floatsOfAnyWidthAreMultipliedAsTheyLie() {
+        try (Scope _ = Scope.open()) {
+            for (DType dtype : List.of(DType.F32, DType.BF16)) {
+                for (int columns = 1; columns < 80; columns += 1 + columns / 40) {
+                    float[] w = normal(5 * columns);
+                    for (int i = 0; i < w.length; i++) {
+                        w[i] = Rounding.round(w[i], dtype);
+                    }
+                    Tensor t = Ops.to(Torch.of(w, 5, columns), dtype);
+                    check(RowMatrix.of(t).orElseThrow(), w, normal(columns));
+                }
+                assertThat(RowMatrix.of(Ops.to(Torch.of(normal(6), 2, 3), dtype).t()))
+                        .isEmpty();
+            }
+            assertThat(RowMatrix.of(Ops.to(Torch.of(normal(6), 2, 3), DType.F16)))
+                    .isEmpty();
+        }
+    }
+
+    @Test
+    void blocksOfEveryGgufTypeAreMultipliedAsTheyLie() {
+        try (Scope _ = Scope.open()) {
+            for (GgmlType type : GgmlType.values()) {
+                if (readable(type)) {
+                    for (int blocks : new int[] {1, 2, 5}) {
+                        int columns = blocks * type.blockSize();
+                        byte[] raw = new byte[7 * blocks * type.blockBytes()];
+                        float[] w = blocks(type, raw);
+                        Tensor bytes = Torch.of(MemorySegment.ofArray(raw), DType.U8, raw.length);
+                        check(RowMatrix.of(type, bytes, 7, columns).orElseThrow(), w, normal(columns));
+                    }
+                }
+            }
+        }
+    }
+
+    @Test
+    void codesOfLinearGridsAreMultipliedAsTheyLie() {
+        int kernels = 0;
+        try (Scope _ = Scope.open()) {
+            for (int group : new int[] {8, 32, 40, 104}) {
+                List<Grid> grids = new ArrayList<>(GridInputs.grids(new Granularity.PerGroup(group)));
+                IntxInputs.grids().forEach(g -> grids.add(g.with(new Granularity.PerGroup(group))));
+                for (Grid grid : grids) {
+                    if (grid.dtype() == DType.F32) {
+                        int columns = 3 * group;
+                        Tensor x = Torch.of(normal(4 * columns), 4, columns);
+                        Quantized q = Kernels.REFERENCE.of(grid).quantize(x);
+                        Optional<RowMatrix> matrix = RowMatrix.of(q, grid);
+                        assertThat(matrix).describedAs("%s", grid).isPresent();
+                        float[] w = Torch.floats(Kernels.REFERENCE.of(grid).dequantize(q));
+                        check(matrix.get(), w, normal(columns));
+                        kernels++;
+                    }
+                }
+            }
+            Grid sevens = IntxInputs.grids().getFirst().with(new Granularity.PerGroup(7));
+            Quantized q = Kernels.REFERENCE.of(sevens).quantize(Torch.of(normal(14), 2, 7));
+            assertThat(RowMatrix.of(q, sevens)).isEmpty();
+        }
+        assertThat(kernels).isPositive();
+    }
+
+    @Test
+    void theBitsDoNotDependOnTheNumberOfThreads() {
+        int threads = Torch.threads();
+        try (Scope _ = Scope.open()) {
+            Tensor w = Torch.of(normal(301 * 576), 301, 576);
+            RowMatrix a = RowMatrix.of(w).orElseThrow();
+            RowMatrix b = RowMatrix.of(w.narrow(0, 0, 100)).orElseThrow();
+            float[] x = normal(576);
+            Torch.setThreads(1);
+            float[][] one = RowMatrix.multiply(x, a, b);
+            Torch.setThreads(3);
+            float[][] three = RowMatrix.multiply(x, a, b);
+            assertThat(three[0]).containsExactly(one[0]);
+            assertThat(three[1]).containsExactly(one[1]);
+        } finally {
+            Torch.setThreads(threads);
+        }
+    }
+
+    @Test
+    void whatIsNotANumberStaysSo() {
+        try (Scope _ = Scope.open()) {
+            byte[] raw = new byte[2 * 34];
+            blocks(GgmlType.Q8_0, raw);
+            RowMatrix matrix = RowMatrix.of(
+                            GgmlType.Q8_0, Torch.of(MemorySegment.ofArray(raw), DType.U8, raw.length), 2, 32)
+                    .orElseThrow();
+            float[] x = normal(32);
+            x[17] = Float.NaN;
+            assertThat(RowMatrix.multiply(x, matrix)[0]).containsOnly(Float.NaN);
+        }
+    }
+
+    private static void check(RowMatrix matrix, float[] w, float[] x) {
+        float[] y = RowMatrix.multiply(x, matrix)[0];
+        assertThat(y).hasSize(matrix.rows());
+        for (int r = 0; r < y.length; r++) {
+            double sum = 0;
+            double magnitude = 0;
+            for (int c = 0; c < x.length; c++) {
+                double product = (double) w[r * x.length + c] * x[c];
+                sum += product;
+                magnitude += Math.abs(product);
+            }
+            // What is subtracted from all codes of a block makes its sum larger than the products are.
+            assertThat((double) y[r])
+                    .describedAs("%s row %d", matrix, r)
+                    .isCloseTo(sum, Offset.offset(2e-5 * magnitude + 1e-30));
+        }
+    }
+
+    private float[] normal(int n) {
+        float[] x = new float[n];
+        for (int i = 0; i < n; i++) {
+            x[i] = (float) random.nextGaussian();
+        }
+        return x;
+    }
+
+    /// Random blocks whose values are finite.
+    private float[] blocks(GgmlType type, byte[] raw) {
+        int bytes = type.blockBytes();
+        byte[] block = new byte[bytes];
+        for (int at = 0; at < raw.length; at += bytes) {
+            float[] values;
+            do {
+                random.nextBytes(block);
+                values = type.dequantize(MemorySegment.ofArray(block));
+            } while (!reasonable(values));
+            System.arraycopy(block, 0, raw, at, bytes);
+        }
+        return type.dequantize(MemorySegment.ofArray(raw));
+    }
+
+    private static boolean readable(GgmlType type) {
+        try {
+            return type.dequantize(MemorySegment.ofArray(new byte[type.blockBytes()])).length > 0;
+        } catch (IllegalArgumentException unreadable) {
+            return false;
+        }
+    }
+
+    private static boolean reasonable(float[] values) {
+        for (float v : values) {
+            if (!(Math.abs(v) < 1e20)) {
+                return false;
+            }
+        }
+        return true;
+    }
+}
