@@ -244,7 +244,7 @@ def scaling(a, env, results):
     points += [("accumulation", 512, "135M", n) for n in (1, 2, 4, 8)]
     if a.quick:
         points = [("length", 64, "12M", 1), ("size", 64, "12M", 1), ("accumulation", 64, "12M", 2)]
-    steps = 1 + min(a.steps, 2)
+    steps = 2 + min(a.steps, 2)
     for axis, seq, size, accumulation in points:
         tokens, _ = prepared(a, env, seq, steps * accumulation * a.batch)
         folder = random_model(a, size)

@@ -202,7 +202,7 @@ def scaling(rows):
     rows = [r for r in rows if r["kind"] == "scaling"]
     if not rows:
         return []
-    text = ["## Scaling", "", "Halftone alone, random weights, the median of the steps after the first.", ""]
+    text = ["## Scaling", "", "Halftone alone, random weights, the median of the steps after the second.", ""]
     for axis, key, label in (("length", "seq", "tokens of a sequence"), ("size", "size", "parameters"),
                              ("accumulation", "accumulation", "batches of a step")):
         points = [r for r in rows if r["axis"] == axis]
@@ -221,7 +221,7 @@ def scaling_cells(row):
         return ["", ""]
     if "failed" in row:
         return ["failed: " + row["failed"].replace("|", "/"), ""]
-    return ["%.2f" % median(row["seconds"][1:]), gib(row["peak_bytes"])]
+    return ["%.2f" % median(row["seconds"][2:]), gib(row["peak_bytes"])]
 
 
 def machine(head, commands):

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.halftone.config.Component;
 import dev.halftone.config.schema.QuantizerConfig;
+import dev.halftone.format.ExportFormat;
 import dev.halftone.quant.ChainedGrid;
 import dev.halftone.quant.Grid;
 import dev.halftone.quant.QuantScheme;
@@ -69,8 +70,8 @@ class CoverageTest {
         List<String> all = testsWith(AllSchemes.class);
         List<String> cases = SchemesTest.goldenSchemes();
         StringBuilder out = new StringBuilder("""
-                | Scheme | Numerics | `_component_` | Recipes | Golden cases | Proven by |
-                |---|---|---|---|---|---|
+                | Scheme | Numerics | `_component_` | Recipes | Export | Golden cases | Proven by |
+                |---|---|---|---|---|---|---|
                 """);
         for (Schemes.Row row : Schemes.ROWS) {
             long golden = cases.stream().filter(c -> c.matches(row.golden())).count();
@@ -83,12 +84,13 @@ class CoverageTest {
             if (golden > 0) {
                 proofs.add("QuantCasesTest");
             }
-            out.append("| %s | %s | %s | %s | %d | %s |\n"
+            out.append("| %s | %s | %s | %s | %s | %d | %s |\n"
                     .formatted(
                             code(row.schemes(), QuantScheme::label),
                             row.numerics().label(),
                             component(row),
                             recipes(row),
+                            formats(row),
                             golden,
                             code(proofs, test -> test)));
         }
@@ -105,6 +107,21 @@ class CoverageTest {
 
     private static String recipes(Schemes.Row row) {
         return row.component().isEmpty() ? "" : (row.isTrainable() ? "qat, " : "") + "quantize, eval, generate";
+    }
+
+    /// The formats that hold all of a row's schemes, and those that hold some, with their names.
+    private static String formats(Schemes.Row row) {
+        List<String> formats = new ArrayList<>();
+        for (ExportFormat format : ExportFormat.values()) {
+            List<QuantScheme> fitting =
+                    row.schemes().stream().filter(format::fits).toList();
+            if (fitting.size() == row.schemes().size()) {
+                formats.add(format.label());
+            } else if (!fitting.isEmpty()) {
+                formats.add(format.label() + " (" + code(fitting, QuantScheme::label) + ")");
+            }
+        }
+        return String.join(", ", formats);
     }
 
     private static <T> String code(Iterable<T> items, Function<T, String> name) {

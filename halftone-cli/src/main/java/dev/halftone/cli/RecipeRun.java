@@ -3,6 +3,7 @@ package dev.halftone.cli;
 import dev.halftone.Version;
 import dev.halftone.config.Plain;
 import dev.halftone.config.schema.EvalConfig;
+import dev.halftone.config.schema.ExportConfig;
 import dev.halftone.config.schema.FinetuneConfig;
 import dev.halftone.config.schema.GenerateConfig;
 import dev.halftone.config.schema.MergeConfig;
@@ -16,6 +17,7 @@ import dev.halftone.recipe.Certificate;
 import dev.halftone.recipe.EvalRecipe;
 import dev.halftone.recipe.Events;
 import dev.halftone.recipe.Events.Table;
+import dev.halftone.recipe.ExportRecipe;
 import dev.halftone.recipe.FinetuneRecipe;
 import dev.halftone.recipe.GenerateRecipe;
 import dev.halftone.recipe.MergeRecipe;
@@ -52,6 +54,7 @@ final class RecipeRun {
                         results);
             case MergeConfig c -> merge(Recipes.merge(c, events), events, results);
             case QuantizeConfig c -> quantize(Recipes.quantize(c, events), events, results);
+            case ExportConfig c -> export(Recipes.export(c, events), events, results);
             case EvalConfig c -> eval(Recipes.eval(c, events), results);
             case GenerateConfig c -> generate(Recipes.generate(c, events), events, results);
         }
@@ -89,6 +92,12 @@ final class RecipeRun {
         } else {
             artifact(result.model(), result.certificate(), to);
         }
+        tell(to, events);
+    }
+
+    private static void export(ExportRecipe.Result result, Events events, ObjectNode to) {
+        to.put("output", result.output().toString())
+                .set("certificate", result.certificate().json());
         tell(to, events);
     }
 

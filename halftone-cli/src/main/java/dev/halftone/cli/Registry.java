@@ -4,6 +4,7 @@ import dev.halftone.InputException;
 import dev.halftone.config.Nearest;
 import dev.halftone.config.Node;
 import dev.halftone.config.schema.EvalConfig;
+import dev.halftone.config.schema.ExportConfig;
 import dev.halftone.config.schema.FinetuneConfig;
 import dev.halftone.config.schema.GenerateConfig;
 import dev.halftone.config.schema.MergeConfig;
@@ -45,6 +46,7 @@ final class Registry {
                     FinetuneConfig::forQatLora),
             new Recipe<>("merge", List.of(), List.of("merge"), MergeConfig.class, UnaryOperator.identity()),
             new Recipe<>("quantize", List.of(), List.of("quantize"), QuantizeConfig.class, UnaryOperator.identity()),
+            new Recipe<>("export", List.of(), List.of("export"), ExportConfig.class, UnaryOperator.identity()),
             new Recipe<>("eval", List.of("eleuther_eval"), List.of("eval"), EvalConfig.class, UnaryOperator.identity()),
             new Recipe<>(
                     "generate",
@@ -83,6 +85,9 @@ final class Registry {
         }
         if (has(tree, "adapter_dir")) {
             return find("merge");
+        }
+        if (has(tree, "format")) {
+            return find("export");
         }
         if (has(tree, "prompt") || has(tree, "messages") || has(tree, "max_new_tokens")) {
             return find("generate");

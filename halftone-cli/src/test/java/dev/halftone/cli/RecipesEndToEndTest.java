@@ -120,7 +120,7 @@ class RecipesEndToEndTest {
     void quantizeWritesAnArtifactOnce() {
         String[] line = {"checkpoint_dir=" + model, "output_dir=" + at("artifact")};
         run("quantize", line);
-        assertThat(Cli.run("inspect", at("artifact")).out()).contains("weight_packed");
+        assertThat(Cli.run("inspect", at("artifact")).out()).contains("weight_scale");
         Cli again = Cli.run("run", "quantize", "--config", "quantize", line[0], line[1]);
         assertThat(again.status()).isEqualTo(2);
         assertThat(again.out()).isEmpty();
@@ -205,7 +205,7 @@ class RecipesEndToEndTest {
                 "output_dir=" + merged,
                 "~quantizer",
                 "--json");
-        assertThat(Cli.run("inspect", merged.toString()).out()).doesNotContain("weight_packed");
+        assertThat(Cli.run("inspect", merged.toString()).out()).doesNotContain("weight_scale");
 
         // Measured without writing the merged model: the same table, and the same text.
         for (String[] recipe : new String[][] {

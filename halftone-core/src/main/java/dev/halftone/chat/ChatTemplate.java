@@ -56,20 +56,29 @@ public final class ChatTemplate {
     /// @return empty if the folder has none, as folders of base models have not
     /// @throws InputException if it does not parse
     public static Optional<ChatTemplate> load(Path folder) {
+        return find(folder)
+                .map(s -> new ChatTemplate(
+                        s.text, s.name, SpecialTokens.read(folder), Clock.system(ZoneId.systemDefault())));
+    }
+
+    /// The source of what [#load] loads.
+    public static Optional<String> source(Path folder) {
+        return find(folder).map(Source::text);
+    }
+
+    private record Source(String text, String name) {}
+
+    private static Optional<Source> find(Path folder) {
         Path file = folder.resolve("chat_template.jinja");
         if (Files.isRegularFile(file)) {
-            return Optional.of(load(read(file), file.toString(), folder));
+            return Optional.of(new Source(read(file), file.toString()));
         }
         Path config = folder.resolve("tokenizer_config.json");
         if (!Files.isRegularFile(config)) {
             return Optional.empty();
         }
-        String source = fromConfig(Json.readObject(config).path("chat_template"), config);
-        return Optional.ofNullable(source).map(s -> load(s, config + " (chat_template)", folder));
-    }
-
-    private static ChatTemplate load(String source, String name, Path folder) {
-        return new ChatTemplate(source, name, SpecialTokens.read(folder), Clock.system(ZoneId.systemDefault()));
+        String text = fromConfig(Json.readObject(config).path("chat_template"), config);
+        return Optional.ofNullable(text).map(s -> new Source(s, config + " (chat_template)"));
     }
 
     private static @Nullable String fromConfig(JsonNode value, Path config) {

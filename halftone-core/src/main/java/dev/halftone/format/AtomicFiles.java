@@ -57,6 +57,18 @@ public final class AtomicFiles {
         });
     }
 
+    /// Writes a file by its name, for who reads it again before it gets its own. Replaces one that is there.
+    ///
+    /// @param body writes the file that it is given, which is not there yet
+    /// @throws RunException if the disk is full or the file cannot be written; then nothing has changed
+    public static void writePath(Path target, FolderBody body) {
+        write(target, (real, aside) -> {
+            body.writeTo(aside);
+            force(aside);
+            Files.move(aside, real, StandardCopyOption.ATOMIC_MOVE);
+        });
+    }
+
     /// Writes `content` as a file in UTF-8.
     public static void writeString(Path target, String content) {
         writeFile(target, channel -> {

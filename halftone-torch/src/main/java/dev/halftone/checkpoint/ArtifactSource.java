@@ -2,7 +2,7 @@ package dev.halftone.checkpoint;
 
 import dev.halftone.DType;
 import dev.halftone.InputException;
-import dev.halftone.checkpoint.QuantizedFolders.Contents;
+import dev.halftone.format.compressed.CompressionFormat;
 import dev.halftone.format.hf.HfFolder;
 import dev.halftone.format.safetensors.TensorInfo;
 import dev.halftone.kernel.Quantized;
@@ -13,8 +13,6 @@ import dev.halftone.nn.Weight;
 import dev.halftone.qat.QuantizedWeight;
 import dev.halftone.quant.Grid;
 import dev.halftone.quant.InputScale;
-import dev.halftone.quant.Int32Packing;
-import dev.halftone.quant.QuantScheme;
 import dev.halftone.torch.Device;
 import dev.halftone.torch.Ops;
 import dev.halftone.torch.Scope;
@@ -24,27 +22,27 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.bytedeco.pytorch.Tensor;
 
 /// The weights of an artifact: codes and scales where a layer is quantized, else what the folder's tensors hold.
 final class ArtifactSource implements ParameterSource {
+    private static final long[] SINGLE = {1};
+
     private final HfFolder folder;
     private final HfSource floats;
     private final DType computeDtype;
     private final Device device;
-    private final Map<String, QuantScheme> schemes;
-    private final DType weightDtype;
+    private final Map<String, StoredLayer> layers;
     private final List<String> taken = new ArrayList<>();
 
-    /// @throws InputException if the folder's `halftone` key is not one that this version writes
-    ArtifactSource(HfFolder folder, DType dtype, DType computeDtype, Device device) {
+    /// @param layers those that are quantized, by their paths
+    ArtifactSource(HfFolder folder, Map<String, StoredLayer> layers, DType dtype, DType computeDtype, Device device) {
         this.folder = folder;
         this.floats = new HfSource(folder, dtype, device);
         this.computeDtype = computeDtype;
         this.device = device;
-        Contents contents = QuantizedFolders.contents(folder.config(), folder.dir());
-        this.schemes = contents.schemes();
-        this.weightDtype = contents.weightDtype();
+        this.layers = layers;
     }
 
     @Override
@@ -54,49 +52,53 @@ final class ArtifactSource implements ParameterSource {
 
     @Override
     public Weight weight(String name, long... shape) {
-        QuantScheme scheme = schemes.get(name.substring(0, Math.max(0, name.lastIndexOf('.'))));
-        if (scheme == null) {
+        StoredLayer layer = layers.get(name.substring(0, Math.max(0, name.lastIndexOf('.'))));
+        if (layer == null) {
             return parameter(name, shape);
         }
-        Grid grid = scheme.weights(weightDtype);
-        int columns = Math.toIntExact(shape[1]);
-        int group = grid.granularity().groupSize(columns);
-        DType zeroPoint = grid.zeroPointDtype();
+        CompressionFormat format = layer.format();
+        Grid grid = layer.scheme().weights(layer.dtype());
+        int group = grid.granularity().groupSize(shape[1]);
+        if (shape[1] % group != 0) {
+            throw new InputException(
+                    "%s: groups of %d do not divide the %d columns of '%s'. Quantize the float model again."
+                            .formatted(folder.dir(), group, shape[1], name));
+        }
         try (Scope _ = Scope.open()) {
-            long[] stored = Torch.longs(read(name + QuantizedFolders.SHAPE, DType.I64, 2));
-            if (!Arrays.equals(stored, shape)) {
-                throw mismatch(name, Arrays.toString(stored), Arrays.toString(shape));
+            if (format == CompressionFormat.PACK) {
+                requireShape(name, shape);
             }
-            if (columns % group != 0) {
-                throw new InputException(
-                        "%s: groups of %d do not divide the %d columns of '%s'. Quantize the float model again."
-                                .formatted(folder.dir(), group, columns, name));
-            }
-            int words = Int32Packing.wordsPerRow(columns, grid.codeBits());
-            Tensor packed_NW = read(name + QuantizedFolders.PACKED, DType.I32, shape[0], words);
-            long[] scales = grid.granularity().scaleShape(shape);
+            Tensor codes = read(name + format.suffix(), format.codesDtype(), format.codesShape(shape, grid));
+            Tensor scale = readScale(name + QuantizedFolders.SCALE, layer, shape, grid);
             return new QuantizedWeight(
-                    scheme,
-                    weightDtype,
+                    layer.scheme(),
+                    layer.dtype(),
                     computeDtype,
                     new Quantized(
-                            Ops.to(PackedCodes.unpack(packed_NW, columns, grid), device),
-                            Ops.to(read(name + QuantizedFolders.SCALE, grid.scaleDtype(), scales), device),
-                            zeroPoint == null ? null : Ops.to(zeroPoint(name, zeroPoint, scales, grid), device),
+                            Ops.to(WeightTensors.codesOf(format, codes, shape, grid), device),
+                            Ops.to(WeightTensors.scaleOf(format, scale, shape, grid), device),
+                            grid.zeroPointDtype() == null ? null : Ops.to(zeroPoint(name, format, shape, grid), device),
                             grid.wholeTensor()
                                     ? Ops.to(read(name + QuantizedFolders.TENSOR_SCALE, DType.F32, 1), device)
                                     : null));
         }
     }
 
+    private void requireShape(String name, long[] shape) {
+        long[] stored = Torch.longs(read(name + QuantizedFolders.SHAPE, DType.I64, 2));
+        if (!Arrays.equals(stored, shape)) {
+            throw mismatch(name, Arrays.toString(stored), Arrays.toString(shape));
+        }
+    }
+
     /// The scales of static activations, by layer.
     Map<String, InputScale> inputScales() {
         Map<String, InputScale> scales = new HashMap<>();
-        schemes.forEach((layer, scheme) -> {
+        layers.forEach((layer, stored) -> {
             String name = layer + InputScales.SCALE;
-            if (scheme.staticActivations() && folder.has(name)) {
+            if (stored.scheme().staticActivations() && folder.has(name)) {
                 try (Scope _ = Scope.open()) {
-                    float scale = Torch.floats(read(name, DType.F32, 1))[0];
+                    float scale = Torch.floats(read(name, folder.info(name).dtype(), 1))[0];
                     String zeroPoint = layer + InputScales.ZERO_POINT;
                     long zero = folder.has(zeroPoint) ? Torch.longs(read(zeroPoint, DType.I8, 1))[0] : 0;
                     scales.put(layer, new InputScale(scale, Math.toIntExact(zero)));
@@ -106,18 +108,27 @@ final class ArtifactSource implements ParameterSource {
         return scales;
     }
 
-    private Tensor zeroPoint(String weight, DType dtype, long[] shape, Grid grid) {
-        String name = weight + QuantizedFolders.ZERO_POINT;
-        if (!QuantizedFolders.packsZeroPoint(grid)) {
-            return read(name, dtype, shape);
-        }
-        Tensor packed_WG = read(name, DType.I32, QuantizedFolders.packedZeroPoint(shape[0], shape[1], grid));
-        return PackedCodes.unpackColumns(packed_WG, Math.toIntExact(shape[0]), grid);
+    /// Scales in the type that the scheme has them in, which other tools may not store: theirs have the type of the
+    /// weight.
+    private Tensor readScale(String name, StoredLayer layer, long[] shape, Grid grid) {
+        DType dtype = layer.format().scaleDtype(grid);
+        boolean converted = folder.info(name).dtype() == layer.dtype() && grid.scaleDtype() == DType.F32;
+        Tensor stored =
+                read(name, converted ? layer.dtype() : dtype, layer.format().scaleShape(shape, grid));
+        return Ops.to(stored, dtype);
     }
 
+    private Tensor zeroPoint(String weight, CompressionFormat format, long[] shape, Grid grid) {
+        DType dtype = format.packsZeroPoint(grid) ? DType.I32 : Objects.requireNonNull(grid.zeroPointDtype());
+        Tensor stored = read(weight + QuantizedFolders.ZERO_POINT, dtype, format.zeroPointShape(shape, grid));
+        return WeightTensors.zeroPointOf(format, stored, shape, grid);
+    }
+
+    /// @param shape of the tensor; one with a single value may have it in any number of dimensions
     private Tensor read(String name, DType dtype, long... shape) {
         TensorInfo info = folder.info(name);
-        if (info.dtype() != dtype || !Arrays.equals(info.shape(), shape)) {
+        boolean single = Arrays.equals(shape, SINGLE) && info.elements() == 1;
+        if (info.dtype() != dtype || !(single || Arrays.equals(info.shape(), shape))) {
             throw mismatch(name, info.dtype() + Arrays.toString(info.shape()), dtype + Arrays.toString(shape));
         }
         taken.add(name);
@@ -125,7 +136,7 @@ final class ArtifactSource implements ParameterSource {
     }
 
     private InputException mismatch(String name, String is, String expected) {
-        return new InputException("%s: '%s' is %s, but config.json asks for %s. Quantize the float model again."
+        return new InputException("%s: '%s' is %s, but config.json asks for %s. Take both from the same place."
                 .formatted(folder.dir(), name, is, expected));
     }
 

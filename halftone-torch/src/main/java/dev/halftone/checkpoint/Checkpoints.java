@@ -11,6 +11,7 @@ import dev.halftone.model.CausalLm;
 import dev.halftone.model.Models;
 import dev.halftone.torch.Device;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
@@ -18,7 +19,8 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.node.ObjectNode;
 
-/// Models in Hugging Face folders, float ones and the artifacts that [QuantizedFolders] writes, and in GGUF files.
+/// Models in Hugging Face folders (float ones, the artifacts that [QuantizedFolders] writes, and what
+/// compressed-tensors wrote) and in GGUF files.
 public final class Checkpoints {
     private Checkpoints() {}
 
@@ -40,7 +42,7 @@ public final class Checkpoints {
             return loadGguf(dir, dtype, computeDtype, device);
         }
         try (HfFolder folder = HfFolder.open(dir)) {
-            return QuantizedFolders.isArtifact(folder)
+            return QuantizedFolders.isQuantized(folder)
                     ? QuantizedFolders.load(folder, dtype, computeDtype, device)
                     : loadFloat(folder, dtype, computeDtype, device, null);
         }
@@ -58,7 +60,7 @@ public final class Checkpoints {
             return loadGguf(dir, dtype, computeDtype, device);
         }
         try (HfFolder folder = HfFolder.open(dir)) {
-            if (QuantizedFolders.isArtifact(folder)) {
+            if (QuantizedFolders.isQuantized(folder)) {
                 refuse(packing, dir);
                 return QuantizedFolders.pack(
                         QuantizedFolders.load(folder, dtype, computeDtype, device), dtype, computeDtype);
@@ -94,7 +96,7 @@ public final class Checkpoints {
                             .formatted(dir));
         }
         try (HfFolder folder = HfFolder.open(dir)) {
-            if (QuantizedFolders.isArtifact(folder)) {
+            if (QuantizedFolders.isQuantized(folder)) {
                 throw new InputException(
                         "%s is quantized already. Give the float model that it was made from.".formatted(dir));
             }
@@ -104,11 +106,6 @@ public final class Checkpoints {
 
     private static CausalLm loadFloat(
             HfFolder folder, DType dtype, DType computeDtype, Device device, @Nullable Packing packing) {
-        if (folder.config().has(QuantizedFolders.CONFIG_KEY)) {
-            throw new InputException(
-                    "%s is quantized by another tool. Give the float model, or quantize it with Halftone."
-                            .formatted(folder.dir()));
-        }
         CausalLm model = Models.load(
                 folder,
                 dtype,
@@ -146,6 +143,26 @@ public final class Checkpoints {
                             e.getKey(), dtypes.apply(e.getKey()), e.getValue().shape(), e.getValue()::adapted))
                     .toList();
             HfWriter.write(dir, config, entries, maxShardBytes, original, replace);
+        }
+    }
+
+    /// Writes the values that an artifact's codes stand for, and what it has in float, as a float model.
+    ///
+    /// @param model the artifact, loaded
+    /// @param artifact its folder
+    /// @param maxShardBytes size above which weights go into several files
+    public static void saveValues(Path dir, CausalLm model, Path artifact, long maxShardBytes) {
+        ObjectNode config = Json.readObject(artifact.resolve("config.json"));
+        config.remove(List.of(QuantizedFolders.CONFIG_KEY, QuantizedFolders.OWN_KEY));
+        List<Entry> entries = new ArrayList<>();
+        try (TensorFiles.Source source = new TensorFiles.Source()) {
+            model.namedParameters()
+                    .forEach((name, p) -> entries.add(source.entry(name, p.dtype(), p.shape(), p::master)));
+            QuantizedFolders.distinct(model).forEach((name, w) -> {
+                config.put("dtype", w.dtype().torchName());
+                entries.add(source.entry(name + ".weight", w.dtype(), w.shape(), w::value));
+            });
+            HfWriter.write(dir, config, entries, maxShardBytes, artifact, false);
         }
     }
 

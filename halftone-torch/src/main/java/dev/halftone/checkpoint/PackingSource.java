@@ -1,6 +1,7 @@
 package dev.halftone.checkpoint;
 
 import dev.halftone.DType;
+import dev.halftone.format.compressed.CompressedTensors;
 import dev.halftone.kernel.PackedMatrix;
 import dev.halftone.nn.FrozenWeight;
 import dev.halftone.nn.Parameter;
@@ -20,7 +21,7 @@ record PackingSource(ParameterSource floats, DType computeDtype, Packing packing
     @Override
     public Weight weight(String name, long... shape) {
         Parameter p = floats.parameter(name, shape);
-        if (name.equals(QuantizedFolders.TABLE + ".weight")) {
+        if (name.equals(CompressedTensors.TABLE + ".weight")) {
             return p;
         }
         try (Scope _ = Scope.open();

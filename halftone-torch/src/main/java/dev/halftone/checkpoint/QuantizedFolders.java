@@ -3,6 +3,8 @@ package dev.halftone.checkpoint;
 import dev.halftone.DType;
 import dev.halftone.InputException;
 import dev.halftone.format.Json;
+import dev.halftone.format.compressed.CompressedTensors;
+import dev.halftone.format.compressed.CompressionFormat;
 import dev.halftone.format.hf.HfFolder;
 import dev.halftone.format.hf.HfWriter;
 import dev.halftone.format.safetensors.SafetensorsWriter.Entry;
@@ -20,7 +22,6 @@ import dev.halftone.qat.Qat;
 import dev.halftone.qat.QuantizedWeight;
 import dev.halftone.quant.Grid;
 import dev.halftone.quant.InputScale;
-import dev.halftone.quant.Int32Packing;
 import dev.halftone.quant.QuantScheme;
 import dev.halftone.torch.Device;
 import dev.halftone.torch.Scope;
@@ -39,35 +40,27 @@ import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
 
-/// Quantized models as Hugging Face folders, in compressed-tensors' `pack-quantized` layout, which transformers
-/// and vLLM load.
-///
-/// A quantized layer has, instead of `weight`:
+/// Quantized models as Hugging Face folders, as compressed-tensors has them, which transformers and vLLM load: a
+/// quantized layer has codes and scales in the tensors of a [CompressionFormat], and where its activations are static
 ///
 /// ```text
-/// weight_packed        int32 [N, words]  the codes (Int32Packing)
-/// weight_shape         int64 [2]         N, K
-/// weight_scale         [N, G]            in the dtype that training used
-/// weight_zero_point    [N, G]            where the grid has one; int32 [words, G] where it is a code: packed along N
-/// weight_global_scale  float32 [1]       where the grid has one
-/// input_scale          float32 [1]       where activations are static; of ModelOpt's numbers the amax
-/// input_zero_point     int8 [1]          where those are asymmetric
+/// input_scale          float32 [1]       of ModelOpt's numbers the amax
+/// input_zero_point     int8 [1]          where they are asymmetric
 /// ```
 ///
 /// Everything else is stored as the model has it. `config.json` gets `quantization_config` for other tools, and
-/// under `halftone` the schemes, their layers and the dtype of the arithmetic, exactly, for us.
+/// under `halftone` the schemes, their layers and the dtype of the arithmetic, exactly, for us. Schemes that
+/// compressed-tensors cannot express have a folder of the same kind that only Halftone reads.
 public final class QuantizedFolders {
     static final String CONFIG_KEY = "quantization_config";
     static final String OWN_KEY = "halftone";
     static final String SCHEMES = "schemes";
     static final String WEIGHT_DTYPE = "weight_dtype";
-    static final String PACKED = "_packed";
     static final String SCALE = "_scale";
     static final String SHAPE = "_shape";
     static final String ZERO_POINT = "_zero_point";
     static final String TENSOR_SCALE = "_global_scale";
     private static final String HEAD = "lm_head";
-    static final String TABLE = "model.embed_tokens";
 
     private QuantizedFolders() {}
 
@@ -87,10 +80,14 @@ public final class QuantizedFolders {
                     "%s is no artifact of Halftone's: its config.json has no key `halftone`. Give the folder that `halftone run quantize` or `qat` wrote."
                             .formatted(dir));
         }
-        return contents(config, dir);
+        Map<String, QuantScheme> schemes = new LinkedHashMap<>();
+        Map<String, StoredLayer> layers = layers(config, dir);
+        layers.forEach((name, layer) -> schemes.put(name, layer.scheme()));
+        return new Contents(schemes, layers.values().iterator().next().dtype());
     }
 
-    static Contents contents(JsonNode config, Path dir) {
+    /// The quantized layers of an artifact.
+    private static Map<String, StoredLayer> layers(JsonNode config, Path dir) {
         JsonNode own = config.path(OWN_KEY);
         String where = dir.resolve("config.json") + ", halftone";
         DType weightDtype = DType.parse(own.path(WEIGHT_DTYPE).asString(""));
@@ -99,11 +96,12 @@ public final class QuantizedFolders {
                     "%s: weight_dtype %s is none that weights are trained in. Quantize the float model again."
                             .formatted(where, weightDtype.torchName()));
         }
-        return new Contents(SchemeJson.readLayers(own.path(SCHEMES), where), weightDtype);
+        return SchemeJson.readLayers(own.path(SCHEMES), weightDtype, where);
     }
 
-    static boolean isArtifact(HfFolder folder) {
-        return folder.config().has(OWN_KEY);
+    /// Whether a folder holds a quantized model, of whatever tool.
+    static boolean isQuantized(HfFolder folder) {
+        return folder.config().has(OWN_KEY) || folder.config().has(CONFIG_KEY);
     }
 
     /// Writes a converted model.
@@ -116,18 +114,20 @@ public final class QuantizedFolders {
         List<Entry> entries = new ArrayList<>();
         try (TensorFiles.Source source = new TensorFiles.Source()) {
             parameters.forEach((name, p) -> entries.add(source.entry(name, p.dtype(), p.shape(), p::adapted)));
-            // A table that is tied stands in the file once, under the embedding's name.
-            Set<QuantizedWeight> written = Collections.newSetFromMap(new IdentityHashMap<>());
-            quantized.forEach((name, w) -> {
-                if (written.add(w)) {
-                    entries.addAll(entries(name + ".weight", w, source));
-                }
-            });
+            distinct(model).forEach((name, w) -> entries.addAll(entries(name + ".weight", w, source)));
             InputScales.tensors(InputCalibration.scales(model), name -> zeroPoints(quantized.get(name)))
                     .forEach((name, t) -> part(name, t, source, entries));
             ObjectNode config = config(Json.readObject(original.resolve("config.json")), model, quantized);
             HfWriter.write(dir, config, entries, maxShardBytes, original, false);
         }
+    }
+
+    /// The quantized weights of a model by their layers' paths, one that is tied once, under the embedding's name.
+    public static Map<String, QuantizedWeight> distinct(CausalLm model) {
+        Set<QuantizedWeight> seen = Collections.newSetFromMap(new IdentityHashMap<>());
+        Map<String, QuantizedWeight> quantized = quantizedWeights(model);
+        quantized.values().removeIf(w -> !seen.add(w));
+        return quantized;
     }
 
     private static Map<String, QuantizedWeight> quantizedWeights(CausalLm model) {
@@ -142,17 +142,32 @@ public final class QuantizedFolders {
 
     private static List<Entry> entries(String name, QuantizedWeight w, TensorFiles.Source source) {
         Quantized q = w.quantized();
-        int words =
-                Int32Packing.wordsPerRow(Math.toIntExact(w.shape()[1]), w.grid().codeBits());
+        Grid grid = w.grid();
+        long[] shape = w.shape();
+        CompressionFormat format = CompressedTensors.format(w.scheme());
         List<Entry> entries = new ArrayList<>();
         entries.add(source.entry(
-                name + PACKED,
-                DType.I32,
-                new long[] {w.shape()[0], words},
-                () -> PackedCodes.pack(q.codes(), w.grid())));
-        entries.add(source.entry(name + SHAPE, DType.I64, new long[] {2}, () -> Torch.of(w.shape(), 2)));
-        part(name + SCALE, q.scale(), source, entries);
-        zeroPoint(name + ZERO_POINT, w, source, entries);
+                name + format.suffix(),
+                format.codesDtype(),
+                format.codesShape(shape, grid),
+                () -> WeightTensors.codes(format, q.codes(), grid)));
+        if (format == CompressionFormat.PACK) {
+            entries.add(source.entry(name + SHAPE, DType.I64, new long[] {2}, () -> Torch.of(shape, 2)));
+        }
+        entries.add(source.entry(
+                name + SCALE,
+                format.scaleDtype(grid),
+                format.scaleShape(shape, grid),
+                () -> WeightTensors.scale(format, q.scale(), shape, grid)));
+        Tensor zeroPoint = q.zeroPoint();
+        if (zeroPoint != null) {
+            DType dtype = format.packsZeroPoint(grid) ? DType.I32 : Torch.dtype(zeroPoint);
+            entries.add(source.entry(
+                    name + ZERO_POINT,
+                    dtype,
+                    format.zeroPointShape(shape, grid),
+                    () -> WeightTensors.zeroPoint(format, zeroPoint, shape, grid)));
+        }
         part(name + TENSOR_SCALE, q.tensorScale(), source, entries);
         return entries;
     }
@@ -160,26 +175,6 @@ public final class QuantizedFolders {
     private static boolean zeroPoints(@Nullable QuantizedWeight w) {
         Grid inputs = Objects.requireNonNull(w).scheme().activations(DType.F32);
         return inputs != null && inputs.zeroPointDtype() != null;
-    }
-
-    private static void zeroPoint(String name, QuantizedWeight w, TensorFiles.Source source, List<Entry> entries) {
-        Tensor zeroPoint = w.quantized().zeroPoint();
-        if (zeroPoint == null || !packsZeroPoint(w.grid())) {
-            part(name, zeroPoint, source, entries);
-            return;
-        }
-        long[] shape = packedZeroPoint(w.shape()[0], zeroPoint.size(1), w.grid());
-        entries.add(source.entry(name, DType.I32, shape, () -> PackedCodes.packColumns(zeroPoint, w.grid())));
-    }
-
-    /// Whether zero points are codes, which are stored in words as those are.
-    static boolean packsZeroPoint(Grid grid) {
-        return grid.zeroPointDtype() == DType.I8;
-    }
-
-    /// The shape of packed zero points.
-    static long[] packedZeroPoint(long rows, long groups, Grid grid) {
-        return new long[] {Int32Packing.wordsPerRow(Math.toIntExact(rows), grid.codeBits()), groups};
     }
 
     private static void part(String name, @Nullable Tensor t, TensorFiles.Source source, List<Entry> entries) {
@@ -198,7 +193,7 @@ public final class QuantizedFolders {
                 model.namedParameters().values().iterator().next().dtype().torchName();
         config.remove("torch_dtype");
         config.put("dtype", dtype);
-        if (quantized.containsKey(HEAD) && !quantized.containsKey(TABLE)) {
+        if (quantized.containsKey(HEAD) && !quantized.containsKey(CompressedTensors.TABLE)) {
             // A loader that ties head and embedding again would undo the head's quantization.
             config.put("tie_word_embeddings", false);
         }
@@ -238,10 +233,12 @@ public final class QuantizedFolders {
         return model;
     }
 
-    /// Loads an artifact: its linear layers hold codes and scales, their inputs are quantized where the scheme
-    /// says so.
+    /// Loads a quantized model, an artifact or what compressed-tensors wrote: its linear layers hold codes and scales,
+    /// their inputs are quantized where the scheme says so.
     static CausalLm load(HfFolder folder, DType dtype, DType computeDtype, Device device) {
-        ArtifactSource source = new ArtifactSource(folder, dtype, computeDtype, device);
+        Map<String, StoredLayer> layers =
+                folder.config().has(OWN_KEY) ? layers(folder.config(), folder.dir()) : ForeignLayers.of(folder);
+        ArtifactSource source = new ArtifactSource(folder, layers, dtype, computeDtype, device);
         ObjectNode config = ((ObjectNode) folder.config()).deepCopy();
         config.remove(CONFIG_KEY);
         CausalLm model = Models.build(config, source);

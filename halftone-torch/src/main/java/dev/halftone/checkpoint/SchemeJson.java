@@ -1,7 +1,10 @@
 package dev.halftone.checkpoint;
 
+import dev.halftone.DType;
 import dev.halftone.InputException;
 import dev.halftone.format.Json;
+import dev.halftone.format.compressed.CompressedTensors;
+import dev.halftone.format.compressed.CompressionFormat;
 import dev.halftone.quant.CompressedIntScheme;
 import dev.halftone.quant.Float8Int4Scheme;
 import dev.halftone.quant.Float8Scheme;
@@ -58,34 +61,40 @@ final class SchemeJson {
     private static final String MODELOPT = "modelopt";
     private static final String STATIC = "static";
     private static final String DYNAMIC = "dynamic";
+    private static final String FORMAT = "format";
 
     private SchemeJson() {}
 
-    /// Schemes with the layers that have them: an array of schemes, each with `"layers": […]`.
+    /// Schemes with the layers that have them: an array of schemes, each with `"layers": […]` and the `"format"` of
+    /// their weights ([CompressionFormat]).
     static ArrayNode writeLayers(Map<QuantScheme, List<String>> layers) {
         ArrayNode array = Json.object().putArray("schemes");
         layers.forEach((scheme, names) -> {
-            ObjectNode json = write(scheme);
+            ObjectNode json =
+                    write(scheme).put(FORMAT, CompressedTensors.format(scheme).label());
             names.forEach(json.putArray("layers")::add);
             array.add(json);
         });
         return array;
     }
 
-    /// The scheme of each layer.
+    /// The layers. Artifacts that are older than `"format"` have them all packed.
     ///
+    /// @param dtype of the weights that were quantized
     /// @param where the file and key in messages
     /// @throws InputException if it is not what [#writeLayers] writes, or a later version's
-    static Map<String, QuantScheme> readLayers(JsonNode json, String where) {
-        Map<String, QuantScheme> schemes = new HashMap<>();
+    static Map<String, StoredLayer> readLayers(JsonNode json, DType dtype, String where) {
+        Map<String, StoredLayer> layers = new HashMap<>();
         for (JsonNode entry : json) {
-            QuantScheme scheme = read(entry, where);
-            entry.path("layers").forEach(name -> schemes.put(name.asString(""), scheme));
+            CompressionFormat format = CompressionFormat.of(entry.path(FORMAT).asString(CompressionFormat.PACK.label()))
+                    .orElseThrow(() -> unknown(entry, where));
+            StoredLayer layer = new StoredLayer(read(entry, where), format, dtype);
+            entry.path("layers").forEach(name -> layers.put(name.asString(""), layer));
         }
-        if (schemes.isEmpty()) {
+        if (layers.isEmpty()) {
             throw new InputException("%s names no quantized layer. Quantize the float model again.".formatted(where));
         }
-        return schemes;
+        return layers;
     }
 
     static ObjectNode write(QuantScheme scheme) {

@@ -12,14 +12,28 @@ import org.bytedeco.pytorch.Tensor;
 /// Features `i` and `i + d/2` form a pair, the layout of Hugging Face checkpoints. Angles, cosines and sines are
 /// computed in float32 and then rounded to the dtype of the hidden states (transformers 5, `LlamaRotaryEmbedding`).
 public final class RotaryEmbedding {
+    private final double theta;
+    private final RopeScaling scaling;
     private final float[] frequencies;
     private final double magnitude;
 
     /// @param theta base of the frequencies
     /// @param dim features of a head, even
     public RotaryEmbedding(double theta, int dim, RopeScaling scaling) {
+        this.theta = theta;
+        this.scaling = scaling;
         frequencies = scaling.frequencies(theta, dim);
         magnitude = scaling.magnitude();
+    }
+
+    /// Base of the frequencies.
+    public double theta() {
+        return theta;
+    }
+
+    /// How they were stretched.
+    public RopeScaling scaling() {
+        return scaling;
     }
 
     /// Cosines and sines of one forward pass.

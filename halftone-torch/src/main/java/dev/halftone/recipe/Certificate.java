@@ -104,7 +104,8 @@ public record Certificate(String scheme, int layers, long codes, long equalCodes
                 Agreement.of(expectedLogits, logits(loaded, tokens), tokens.ids()));
     }
 
-    private static long equalCodes(QuantizedWeight a, QuantizedWeight b) {
+    /// How many codes of two weights are equal, with the scales of their blocks.
+    static long equalCodes(QuantizedWeight a, QuantizedWeight b) {
         if (!a.scheme().equals(b.scheme()) || !Arrays.equals(a.shape(), b.shape())) {
             return 0;
         }
@@ -131,7 +132,7 @@ public record Certificate(String scheme, int layers, long codes, long equalCodes
     }
 
     /// Where two tensors have the same numbers; NaN counts as one.
-    private static Tensor same(Tensor a, Tensor b) {
+    static Tensor same(Tensor a, Tensor b) {
         Tensor x = Ops.to(a, DType.F32);
         Tensor y = Ops.to(b, DType.F32);
         return x.eq(y).logical_or(x.isnan().logical_and(y.isnan()));

@@ -1,6 +1,7 @@
 package dev.halftone.recipe;
 
 import dev.halftone.config.schema.EvalConfig;
+import dev.halftone.config.schema.ExportConfig;
 import dev.halftone.config.schema.FinetuneConfig;
 import dev.halftone.config.schema.GenerateConfig;
 import dev.halftone.config.schema.MergeConfig;
@@ -46,6 +47,11 @@ public final class Recipes {
     /// Quantizes a float model into a certified artifact.
     public static QuantizeRecipe.Result quantize(QuantizeConfig config, Events events) {
         return QuantizeRecipe.run(config, events);
+    }
+
+    /// Writes an artifact in the format of another program, certified.
+    public static ExportRecipe.Result export(ExportConfig config, Events events) {
+        return ExportRecipe.run(config, events);
     }
 
     /// Measures a model or an artifact.

@@ -285,10 +285,23 @@ class CheckpointsTest {
         }
     }
 
+    /// Those of versions that packed all codes alike say nothing of a format.
+    @Test
+    void anArtifactWithoutAFormatIsPacked() {
+        CausalLm model = Checkpoints.load(model(), DType.F32, Device.CPU);
+        Qat.quantize(model, QuantizationPlan.of(scheme(4, 32, false)));
+        Path artifact = dir.resolve("artifact");
+        QuantizedFolders.save(artifact, model, model(), ONE_FILE);
+        ObjectNode config = Json.readObject(artifact.resolve("config.json"));
+        ((ObjectNode) config.at("/halftone/schemes/0")).remove("format");
+        Json.write(artifact.resolve("config.json"), config);
+        assertThat(logits(Checkpoints.load(artifact, DType.F32, Device.CPU))).containsExactly(logits(model));
+    }
+
     @Test
     void anArtifactThatIsNoneIsRefused() {
         CausalLm model = Checkpoints.load(model(), DType.F32, Device.CPU);
-        Qat.quantize(model, QuantizationPlan.of(scheme(4, 32, true)));
+        Qat.quantize(model, QuantizationPlan.of(scheme(4, 32, false)));
         QuantizedFolders.save(dir.resolve("artifact"), model, model(), ONE_FILE);
         Path config = dir.resolve("artifact/config.json");
         ObjectNode good = Json.readObject(config);
@@ -322,7 +335,8 @@ class CheckpointsTest {
         refused(good, "/halftone", s -> s.put("weight_dtype", "bfloat16"), "weight_scale' is F32");
         refused(good, "/halftone", s -> s.put("weight_dtype", "int8"), "weight_dtype");
         refused(good, "", s -> s.put("hidden_size", 128), "asks for");
-        refused(good, "", s -> s.remove("halftone"), "quantized by another tool");
+        refused(good, "/halftone/schemes/0", s -> s.put("format", "int-quantized"), "has no tensor");
+        refused(good, "/halftone/schemes/0", s -> s.put("format", "sparse"), "does not know the scheme");
     }
 
     private void refused(ObjectNode good, String at, Consumer<ObjectNode> change, String message) {

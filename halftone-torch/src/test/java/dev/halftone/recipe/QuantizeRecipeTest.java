@@ -109,9 +109,9 @@ class QuantizeRecipeTest {
                             .mapToLong(TensorInfo::end)
                             .max()
                             .orElseThrow();
-            TensorInfo codes = file.info("model.layers.1.mlp.down_proj.weight_packed");
-            // The lowest bit of one 4-bit code.
-            bytes[Math.toIntExact(data + codes.begin() + 5)] ^= 0x10;
+            TensorInfo codes = file.info("model.layers.1.mlp.down_proj.weight");
+            // The lowest bit of one code.
+            bytes[Math.toIntExact(data + codes.begin() + 5)] ^= 0x1;
         }
         Files.write(weights, bytes);
         Certificate corrupt = CertifyRecipe.run(artifact, TinyRun.golden("model"), Device.CPU, Events.NONE);

@@ -33,4 +33,5 @@ import dev.halftone.config.Foreign;
         why = "the folder's own index says which files belong to the model")
 @Foreign(value = "log_level", why = "use --debug for more")
 @Foreign(value = "cudnn_deterministic_mode", why = "the same seed gives the same result anyway")
-public sealed interface RecipeConfig permits FinetuneConfig, MergeConfig, QuantizeConfig, EvalConfig, GenerateConfig {}
+public sealed interface RecipeConfig
+        permits FinetuneConfig, MergeConfig, QuantizeConfig, ExportConfig, EvalConfig, GenerateConfig {}

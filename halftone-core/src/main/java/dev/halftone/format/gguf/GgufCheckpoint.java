@@ -10,6 +10,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import tools.jackson.databind.node.ObjectNode;
 
 /// A GGUF file seen as a checkpoint of transformers: its configuration and tokenizer, and its tensors by transformers'
@@ -50,6 +51,10 @@ public final class GgufCheckpoint implements AutoCloseable {
         return path.toString().toLowerCase(Locale.ROOT).endsWith(".gguf") && !Files.isDirectory(path);
     }
 
+    public Path path() {
+        return file.path();
+    }
+
     GgufFile file() {
         return file;
     }
@@ -83,6 +88,11 @@ public final class GgufCheckpoint implements AutoCloseable {
         tokenizer.writeInto(folder);
     }
 
+    /// The names of all tensors.
+    public Set<String> names() {
+        return slots.keySet();
+    }
+
     /// Whether the checkpoint has a tensor of this name.
     public boolean has(String name) {
         return slots.containsKey(name);
@@ -105,7 +115,7 @@ public final class GgufCheckpoint implements AutoCloseable {
         float[] out = new float[Math.toIntExact(slot.shape()[0] * columns)];
         float[] row = new float[columns];
         for (int r = 0; r < slot.shape()[0]; r++) {
-            file.dequantize(slot.gguf(), slot.sourceRow(r) * columns, row, columns);
+            file.dequantize(slot.gguf(), slot.fileRow(r) * columns, row, columns);
             System.arraycopy(row, 0, out, r * columns, columns);
         }
         return out;
@@ -121,11 +131,20 @@ public final class GgufCheckpoint implements AutoCloseable {
     /// @param to as large as [#bytes]
     public void copyBlocks(String name, MemorySegment to) {
         GgufModel.Slot slot = slot(name);
-        MemorySegment from = file.data(slot.gguf());
-        long rowBytes = from.byteSize() / slot.shape()[0];
-        for (long r = 0; r < slot.shape()[0]; r++) {
-            MemorySegment.copy(from, slot.sourceRow(r) * rowBytes, to, r * rowBytes, rowBytes);
+        long rows = slot.shape()[0];
+        long rowBytes = file.info(slot.gguf()).bytes() / rows;
+        for (long r = 0; r < rows; r++) {
+            MemorySegment.copy(row(name, r), 0, to, r * rowBytes, rowBytes);
         }
+    }
+
+    /// The bytes of row `r` of a tensor: read-only, and valid until this is closed. A vector has a row for each
+    /// element.
+    public MemorySegment row(String name, long r) {
+        GgufModel.Slot slot = slot(name);
+        MemorySegment data = file.data(slot.gguf());
+        long bytes = data.byteSize() / slot.shape()[0];
+        return data.asSlice(slot.fileRow(r) * bytes, bytes);
     }
 
     private GgufModel.Slot slot(String name) {

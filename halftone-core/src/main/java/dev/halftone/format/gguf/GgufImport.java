@@ -86,7 +86,7 @@ public final class GgufImport {
         int columns = slot.columns();
         float[] row = new float[columns];
         for (long r = 0; r < rows; r++) {
-            file.dequantize(slot.gguf(), slot.sourceRow(r) * columns, row, columns);
+            file.dequantize(slot.gguf(), slot.fileRow(r) * columns, row, columns);
             store(row, r * columns);
         }
         return buffer.asSlice(0, rows * columns * dtype.bytes());

@@ -61,15 +61,9 @@ final class GgufModel {
     /// @param shape which it must have
     /// @param permutedHeads heads whose rows llama.cpp's converter interleaved, 0 where it left them
     record Slot(String gguf, String hf, long[] shape, long permutedHeads) {
-        /// Row `r` of a checkpoint is this one in the file: row `i` of half `p` of a head is at `2 i + p` there.
-        long sourceRow(long r) {
-            if (permutedHeads == 0) {
-                return r;
-            }
-            long headDim = shape[0] / permutedHeads;
-            long half = headDim / 2;
-            long inHead = r % headDim;
-            return r - inHead + 2 * (inHead % half) + inHead / half;
+        /// Where row `r` stands in the file.
+        long fileRow(long r) {
+            return Architecture.fileRow(r, shape[0], permutedHeads);
         }
 
         /// Weights in a row.
@@ -92,51 +86,60 @@ final class GgufModel {
     /// @throws InputException if the file lacks one, has one of another shape, or has one that does not belong here
     List<Slot> slots() {
         List<Slot> slots = new ArrayList<>();
-        add(slots, "token_embd.weight", "model.embed_tokens.weight", 0, vocab, hidden);
+        add(slots, "model.embed_tokens.weight", vocab, hidden);
         for (int i = 0; i < layers; i++) {
-            addLayer(slots, "blk.%d.".formatted(i), "model.layers.%d.".formatted(i));
+            addLayer(slots, "model.layers.%d.".formatted(i));
         }
-        add(slots, "output_norm.weight", "model.norm.weight", 0, hidden);
+        add(slots, "model.norm.weight", hidden);
         if (!tied()) {
-            add(slots, "output.weight", "lm_head.weight", 0, vocab, hidden);
+            add(slots, "lm_head.weight", vocab, hidden);
         }
         checkAllUsed(slots);
         return slots;
     }
 
-    private void addLayer(List<Slot> slots, String from, String to) {
+    private void addLayer(List<Slot> slots, String layer) {
         long queries = heads * headDim;
         long keys = kvHeads * headDim;
-        boolean permuted = architecture.permuted();
-        add(slots, from + "attn_norm.weight", to + "input_layernorm.weight", 0, hidden);
-        addLinear(slots, from + "attn_q", to + "self_attn.q_proj", qkvBias(), permuted ? heads : 0, queries, hidden);
-        addLinear(slots, from + "attn_k", to + "self_attn.k_proj", qkvBias(), permuted ? kvHeads : 0, keys, hidden);
-        addLinear(slots, from + "attn_v", to + "self_attn.v_proj", qkvBias(), 0, keys, hidden);
-        addLinear(slots, from + "attn_output", to + "self_attn.o_proj", attentionBias(), 0, hidden, queries);
+        if (architecture != Architecture.OLMO2) {
+            add(slots, layer + "input_layernorm.weight", hidden);
+        }
+        addLinear(slots, layer + "self_attn.q_proj", qkvBias(), queries, hidden);
+        addLinear(slots, layer + "self_attn.k_proj", qkvBias(), keys, hidden);
+        addLinear(slots, layer + "self_attn.v_proj", qkvBias(), keys, hidden);
+        addLinear(slots, layer + "self_attn.o_proj", attentionBias(), hidden, queries);
         if (architecture.qkNorm()) {
-            add(slots, from + "attn_q_norm.weight", to + "self_attn.q_norm.weight", 0, headDim);
-            add(slots, from + "attn_k_norm.weight", to + "self_attn.k_norm.weight", 0, headDim);
+            boolean together = architecture == Architecture.OLMO2;
+            add(slots, layer + "self_attn.q_norm.weight", together ? queries : headDim);
+            add(slots, layer + "self_attn.k_norm.weight", together ? keys : headDim);
         }
-        add(slots, from + "ffn_norm.weight", to + "post_attention_layernorm.weight", 0, hidden);
-        addLinear(slots, from + "ffn_gate", to + "mlp.gate_proj", mlpBias(), 0, intermediate, hidden);
-        addLinear(slots, from + "ffn_up", to + "mlp.up_proj", mlpBias(), 0, intermediate, hidden);
-        addLinear(slots, from + "ffn_down", to + "mlp.down_proj", mlpBias(), 0, hidden, intermediate);
+        add(slots, layer + "post_attention_layernorm.weight", hidden);
+        addLinear(slots, layer + "mlp.gate_proj", mlpBias(), intermediate, hidden);
+        addLinear(slots, layer + "mlp.up_proj", mlpBias(), intermediate, hidden);
+        addLinear(slots, layer + "mlp.down_proj", mlpBias(), hidden, intermediate);
+        if (architecture == Architecture.OLMO2) {
+            add(slots, layer + "post_feedforward_layernorm.weight", hidden);
+        }
     }
 
-    private void addLinear(List<Slot> slots, String from, String to, boolean bias, long permuted, long out, long in) {
-        add(slots, from + ".weight", to + ".weight", permuted, out, in);
+    private void addLinear(List<Slot> slots, String layer, boolean bias, long out, long in) {
+        add(slots, layer + ".weight", out, in);
         if (bias) {
-            add(slots, from + ".bias", to + ".bias", permuted, out);
+            add(slots, layer + ".bias", out);
         }
     }
 
-    private void add(List<Slot> slots, String from, String to, long permutedHeads, long... shape) {
-        GgufTensor tensor = file.info(from);
+    private void add(List<Slot> slots, String hf, long... shape) {
+        String name = architecture
+                .tensorName(hf)
+                .orElseThrow(() -> new InputException("%s: a %s model has no '%s'. Start from the original checkpoint."
+                        .formatted(file.path(), architecture.label(), hf)));
+        GgufTensor tensor = file.info(name);
         if (!Arrays.equals(tensor.shape(), shape)) {
             throw new InputException("%s: tensor '%s' has the shape %s where the metadata make it %s. Fetch it again."
-                    .formatted(file.path(), from, Arrays.toString(tensor.shape()), Arrays.toString(shape)));
+                    .formatted(file.path(), name, Arrays.toString(tensor.shape()), Arrays.toString(shape)));
         }
-        slots.add(new Slot(from, to, shape, permutedHeads));
+        slots.add(new Slot(name, hf, shape, architecture.permutedHeads(hf, heads, kvHeads)));
     }
 
     private void checkAllUsed(List<Slot> slots) {
@@ -165,8 +168,11 @@ final class GgufModel {
         config.put("initializer_range", 0.02);
         config.put("intermediate_size", intermediate);
         config.put("max_position_embeddings", size("context_length"));
-        if (architecture == Architecture.LLAMA) {
+        if (architecture == Architecture.LLAMA || architecture == Architecture.SMOLLM3) {
             config.put("mlp_bias", mlpBias());
+        }
+        if (architecture == Architecture.SMOLLM3) {
+            config.put("no_rope_layer_interval", 4);
         }
         config.put("model_type", architecture.label());
         config.put("num_attention_heads", heads);

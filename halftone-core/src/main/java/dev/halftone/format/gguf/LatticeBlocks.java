@@ -1,10 +1,18 @@
 package dev.halftone.format.gguf;
 
+import dev.halftone.quant.CompressedIntScheme;
 import dev.halftone.quant.GgufLattice;
 import dev.halftone.quant.GgufLattice.Rule;
+import dev.halftone.quant.GgufScheme;
+import dev.halftone.quant.Granularity;
+import dev.halftone.quant.IntxScheme;
+import dev.halftone.quant.MxFormat;
+import dev.halftone.quant.MxScheme;
 import dev.halftone.quant.Oracle.Codes;
+import dev.halftone.quant.QuantScheme;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.Optional;
 
 /// Codes and scales as the bytes of GGUF blocks, and back. Layouts stand in [SimpleBlocks] and [SuperBlocks], which
 /// read the same bytes as values.
@@ -21,6 +29,29 @@ public final class LatticeBlocks {
     /// The element type of a lattice in files.
     public static GgmlType type(GgufLattice lattice) {
         return GgmlType.valueOf(lattice.name());
+    }
+
+    /// The lattice whose blocks hold the codes and scales of a scheme's weights as they are: its own, or the
+    /// narrowest with all its codes; empty where there is none. Scales must then be float16 numbers, which a scheme
+    /// does not tell.
+    public static Optional<GgufLattice> holding(QuantScheme scheme) {
+        return switch (scheme) {
+            case GgufScheme(GgufLattice lattice) -> Optional.of(lattice);
+            case MxScheme s when s.weights() == MxFormat.MXFP4 -> Optional.of(GgufLattice.MXFP4);
+            case IntxScheme s -> symmetric(s.weightBits(), s.granularity());
+            case CompressedIntScheme s when s.symmetric() -> symmetric(s.weightBits(), s.granularity());
+            default -> Optional.empty();
+        };
+    }
+
+    private static Optional<GgufLattice> symmetric(int bits, Granularity granularity) {
+        GgufLattice lattice = bits <= 4 ? GgufLattice.Q4_0 : bits == 5 ? GgufLattice.Q5_0 : GgufLattice.Q8_0;
+        boolean whole = switch (granularity) {
+            case Granularity.PerGroup(int size) -> size % lattice.blockSize() == 0;
+            case Granularity.PerAxis() -> true;
+            case Granularity.PerTensor() -> false;
+        };
+        return whole ? Optional.of(lattice) : Optional.empty();
     }
 
     /// @param q whole blocks in the order of the weights

@@ -4,22 +4,28 @@ import dev.halftone.InputException;
 import dev.halftone.format.Json;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Collectors;
+import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
-/// How text is split before byte-level BPE merges it, which `tokenizer.ggml.pre` names: for Llama 3 and Qwen 2 as
-/// the tokenizer.json of these models has it, for the rest as transformers' own GGUF loader (5.23).
-enum PreTokenizer {
+/// How text is split before byte-level BPE merges it, which `tokenizer.ggml.pre` names: as the
+/// tokenizer.json of the models has it that the names stand for.
+public enum PreTokenizer {
     /// GPT-2's rules. SmolLM first splits every numeral off; transformers does not, and neither do we: its
     /// vocabulary has no token of a digit and something else, so the ids are the same, but for rare numerals such
-    /// as ½.
+    /// as ½, of which llama.cpp makes what we make.
     GPT2("gpt-2", "smollm"),
-    /// Up to three digits together. Texts begin with the first token, and a piece of text that is a token is taken
-    /// as it is, merges or not.
+    /// GPT-2's rules after every numeral is split off: what a tokenizer.json of SmolLM's own has, for writing.
+    SMOLLM("smollm"),
+    /// Up to three digits together. Texts begin with the first token, and a piece of text that is a token
+    /// is taken as it is, merges or not.
     LLAMA3("llama-bpe", "llama3", "llama-v3"),
     /// Llama 3's rules with single digits, on text in Unicode's normal form C.
-    QWEN2("qwen2");
+    QWEN2("qwen2"),
+    /// Llama 3's rules, and merges that decide alone: OLMo 2's.
+    DBRX("dbrx");
 
     private static final String KEY = "tokenizer.ggml.pre";
 
@@ -47,11 +53,36 @@ enum PreTokenizer {
                                                 .collect(Collectors.joining(", ")))));
     }
 
+    /// That of a tokenizer.json; empty where none of these splits as it does.
+    public static Optional<PreTokenizer> of(JsonNode tokenizer) {
+        boolean ignoresMerges = tokenizer.at("/model/ignore_merges").asBoolean(false);
+        boolean normalizes = tokenizer.at("/normalizer/type").asString("").equals("NFC");
+        boolean otherwise = !normalizes && !tokenizer.path("normalizer").isNull();
+        return Arrays.stream(values())
+                .filter(p -> !otherwise && p.normalizes() == normalizes && p.ignoresMerges() == ignoresMerges)
+                .filter(p -> essence(p.json()).equals(essence(tokenizer.path("pre_tokenizer"))))
+                .findFirst();
+    }
+
+    /// A pre-tokenizer without what only concerns offsets.
+    private static JsonNode essence(JsonNode preTokenizer) {
+        JsonNode copy = preTokenizer.deepCopy();
+        copy.findParents("trim_offsets").forEach(node -> ((ObjectNode) node).remove("trim_offsets"));
+        return copy;
+    }
+
+    /// The name in files.
+    public String label() {
+        return names.getFirst();
+    }
+
     /// The `pre_tokenizer` of tokenizer.json.
     ObjectNode json() {
         return switch (this) {
             case GPT2 -> byteLevel(true);
-            case LLAMA3 -> sequence(split("\\p{N}{1,3}"), byteLevel(false));
+            case SMOLLM ->
+                sequence(Json.object().put("type", "Digits").put("individual_digits", true), byteLevel(true));
+            case LLAMA3, DBRX -> sequence(split("\\p{N}{1,3}"), byteLevel(false));
             case QWEN2 -> sequence(split("\\p{N}"), byteLevel(false));
         };
     }

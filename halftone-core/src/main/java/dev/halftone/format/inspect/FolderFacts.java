@@ -15,11 +15,13 @@ import tools.jackson.databind.node.ObjectNode;
 /// What is in a Hugging Face folder.
 final class FolderFacts {
 
-    /// In compressed-tensors' layouts a packed weight has its codes in this tensor, and its size in the next.
+    /// In compressed-tensors' packed formats a weight has its codes in this tensor, and in some its size in the next.
     private static final String PACKED = "_packed";
     private static final String SHAPE = "_shape";
-    /// What else it takes to read one.
-    private static final List<String> AUXILIARY = List.of(SHAPE, "_scale", "_zero_point", "_g_idx");
+    /// What else it takes to read a weight.
+    private static final List<String> AUXILIARY = List.of(SHAPE, "_scale", "_global_scale", "_zero_point", "_g_idx");
+    /// What it takes to quantize a layer's inputs.
+    private static final List<String> INPUTS = List.of(".input_scale", ".input_zero_point", ".input_global_scale");
 
     private FolderFacts() {}
 
@@ -59,12 +61,17 @@ final class FolderFacts {
     private static long parameters(HfFolder folder, String name) {
         if (name.endsWith(PACKED)) {
             String shape = name.substring(0, name.length() - PACKED.length()) + SHAPE;
+            // Without a shape it is e2m1, two codes a byte.
             return folder.has(shape)
                     ? product(folder, shape)
-                    : folder.info(name).elements();
+                    : 2 * folder.info(name).elements();
+        }
+        if (INPUTS.stream().anyMatch(name::endsWith)) {
+            return 0;
         }
         for (String suffix : AUXILIARY) {
-            if (name.endsWith(suffix) && folder.has(name.substring(0, name.length() - suffix.length()) + PACKED)) {
+            String weight = name.endsWith(suffix) ? name.substring(0, name.length() - suffix.length()) : "";
+            if (folder.has(weight) || folder.has(weight + PACKED)) {
                 return 0;
             }
         }

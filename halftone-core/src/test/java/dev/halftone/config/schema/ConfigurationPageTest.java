@@ -40,6 +40,7 @@ class ConfigurationPageTest {
         page.append(Reference.recipe("The recipe `merge`", MergeConfig.class)).append('\n');
         page.append(Reference.recipe("The recipe `quantize`", QuantizeConfig.class))
                 .append('\n');
+        page.append(Reference.recipe("The recipe `export`", ExportConfig.class)).append('\n');
         page.append(Reference.recipe("The recipe `eval`", EvalConfig.class)).append('\n');
         page.append(Reference.recipe("The recipe `generate`", GenerateConfig.class))
                 .append('\n');
