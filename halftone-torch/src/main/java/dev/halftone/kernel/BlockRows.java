@@ -1,10 +1,10 @@
 package dev.halftone.kernel;
 
 import static dev.halftone.kernel.RowVectors.F;
+import static dev.halftone.kernel.RowVectors.I;
 import static dev.halftone.kernel.RowVectors.LANES;
 import static dev.halftone.kernel.RowVectors.PARTS;
 import static dev.halftone.kernel.RowVectors.WIDTH;
-import static dev.halftone.kernel.RowVectors.I;
 import static dev.halftone.kernel.RowVectors.half;
 import static dev.halftone.kernel.RowVectors.signed;
 import static java.nio.ByteOrder.LITTLE_ENDIAN;
@@ -41,10 +41,12 @@ record BlockRows(GgmlType type, MemorySegment w, int rows, int columns) implemen
                 y[r] = bytes(x, r * rowBytes);
             }
         } else {
+            for (int r = from; r < to; r++) {
+                y[r] = nibbles(x, r * rowBytes, type.blockBytes());
+            }
             float[] sums = RowVectors.sums(x, BLOCK);
             for (int r = from; r < to; r++) {
-                float offsets = type == GgmlType.Q4_0 ? eights(sums, r * rowBytes) : minima(sums, r * rowBytes);
-                y[r] = nibbles(x, r * rowBytes, type.blockBytes()) + offsets;
+                y[r] += type == GgmlType.Q4_0 ? eights(sums, r * rowBytes) : minima(sums, r * rowBytes);
             }
         }
     }
@@ -68,8 +70,8 @@ record BlockRows(GgmlType type, MemorySegment w, int rows, int columns) implemen
 
     /// The codes lie in the last sixteen bytes of a block.
     ///
-    /// Written out, since a method of ours that the compiler does not inline makes an object of every vector that it
-    /// takes or gives: it stops inlining ours, not the JDK's, once it has inlined 8000 bytes of bytecode.
+    /// Written out, since the compiler stops inlining methods of ours, not the JDK's, after 8000 bytes of
+    /// bytecode; and what is not inlined makes an object of every vector that it takes or gives.
     private float nibbles(float[] x, long row, int blockBytes) {
         float[] lanes = new float[LANES];
         for (int p = 0; p < PARTS; p++) {
