@@ -1,17 +1,21 @@
 package dev.halftone.kernel;
 
 import static dev.halftone.kernel.RowVectors.F;
+import static dev.halftone.kernel.RowVectors.I;
 import static dev.halftone.kernel.RowVectors.LANES;
 import static dev.halftone.kernel.RowVectors.PARTS;
 import static dev.halftone.kernel.RowVectors.WIDTH;
-import static dev.halftone.kernel.RowVectors.floats;
 import static dev.halftone.kernel.RowVectors.half;
 import static dev.halftone.kernel.RowVectors.signed;
-import static dev.halftone.kernel.RowVectors.unsigned;
+import static java.nio.ByteOrder.LITTLE_ENDIAN;
+import static jdk.incubator.vector.ByteVector.SPECIES_64;
+import static jdk.incubator.vector.VectorOperators.I2F;
 import static jdk.incubator.vector.VectorOperators.LSHR;
+import static jdk.incubator.vector.VectorOperators.ZERO_EXTEND_B2I;
 
 import dev.halftone.format.gguf.GgmlType;
 import java.lang.foreign.MemorySegment;
+import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 
@@ -37,10 +41,12 @@ record BlockRows(GgmlType type, MemorySegment w, int rows, int columns) implemen
                 y[r] = bytes(x, r * rowBytes);
             }
         } else {
+            for (int r = from; r < to; r++) {
+                y[r] = nibbles(x, r * rowBytes, type.blockBytes());
+            }
             float[] sums = RowVectors.sums(x, BLOCK);
             for (int r = from; r < to; r++) {
-                float offsets = type == GgmlType.Q4_0 ? eights(sums, r * rowBytes) : minima(sums, r * rowBytes);
-                y[r] = nibbles(x, r * rowBytes, type.blockBytes()) + offsets;
+                y[r] += type == GgmlType.Q4_0 ? eights(sums, r * rowBytes) : minima(sums, r * rowBytes);
             }
         }
     }
@@ -63,19 +69,29 @@ record BlockRows(GgmlType type, MemorySegment w, int rows, int columns) implemen
     }
 
     /// The codes lie in the last sixteen bytes of a block.
+    ///
+    /// Written out, since the compiler stops inlining methods of ours, not the JDK's, after 8000 bytes of
+    /// bytecode; and what is not inlined makes an object of every vector that it takes or gives.
     private float nibbles(float[] x, long row, int blockBytes) {
         float[] lanes = new float[LANES];
         for (int p = 0; p < PARTS; p++) {
             FloatVector sum = FloatVector.zero(F);
             long at = row;
             for (int c = p * WIDTH; c < columns; c += BLOCK, at += blockBytes) {
-                IntVector low = unsigned(w, at + blockBytes - 16, p);
-                IntVector high = unsigned(w, at + blockBytes - 8, p);
-                FloatVector s = floats(low.and(15)).mul(FloatVector.fromArray(F, x, c));
-                s = floats(high.and(15)).fma(FloatVector.fromArray(F, x, c + 8), s);
-                s = floats(low.lanewise(LSHR, 4)).fma(FloatVector.fromArray(F, x, c + 16), s);
-                s = floats(high.lanewise(LSHR, 4)).fma(FloatVector.fromArray(F, x, c + 24), s);
-                sum = s.fma(FloatVector.broadcast(F, half(w, at)), sum);
+                float scale = half(w, at);
+                ByteVector first = ByteVector.fromMemorySegment(SPECIES_64, w, at + blockBytes - 16, LITTLE_ENDIAN);
+                ByteVector second = ByteVector.fromMemorySegment(SPECIES_64, w, at + blockBytes - 8, LITTLE_ENDIAN);
+                IntVector low = (IntVector) first.convertShape(ZERO_EXTEND_B2I, I, p);
+                IntVector high = (IntVector) second.convertShape(ZERO_EXTEND_B2I, I, p);
+                FloatVector a = (FloatVector) low.and(15).convertShape(I2F, F, 0);
+                FloatVector b = (FloatVector) high.and(15).convertShape(I2F, F, 0);
+                FloatVector d = (FloatVector) low.lanewise(LSHR, 4).convertShape(I2F, F, 0);
+                FloatVector e = (FloatVector) high.lanewise(LSHR, 4).convertShape(I2F, F, 0);
+                FloatVector s = a.mul(FloatVector.fromArray(F, x, c));
+                s = b.fma(FloatVector.fromArray(F, x, c + 8), s);
+                s = d.fma(FloatVector.fromArray(F, x, c + 16), s);
+                s = e.fma(FloatVector.fromArray(F, x, c + 24), s);
+                sum = s.fma(FloatVector.broadcast(F, scale), sum);
             }
             sum.intoArray(lanes, p * WIDTH);
         }

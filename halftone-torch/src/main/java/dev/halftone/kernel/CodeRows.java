@@ -80,20 +80,24 @@ record CodeRows(
 
     @Override
     public void multiply(float[] x, float[] y, int from, int to) {
-        float[] sums = offsets == null ? new float[0] : RowVectors.sums(x, group);
         int perRow = columns / group;
         float[] lanes = new float[LANES];
         for (int r = from; r < to; r++) {
             for (int p = 0; p < PARTS; p++) {
-                (signed ? signed(x, r, p) : unsigned(x, r, p)).intoArray(lanes, p * WIDTH);
+                FloatVector sum = group % STEP != 0 ? eights(x, r, p) : signed ? signed(x, r, p) : unsigned(x, r, p);
+                sum.intoArray(lanes, p * WIDTH);
             }
-            float offset = 0;
-            if (offsets != null) {
+            y[r] = RowVectors.sum(lanes);
+        }
+        if (offsets != null) {
+            float[] sums = RowVectors.sums(x, group);
+            for (int r = from; r < to; r++) {
+                float offset = 0;
                 for (int g = 0; g < perRow; g++) {
                     offset += offsets[r * perRow + g] * sums[g];
                 }
+                y[r] += offset;
             }
-            y[r] = RowVectors.sum(lanes) + offset;
         }
     }
 
@@ -101,23 +105,16 @@ record CodeRows(
         FloatVector sum = FloatVector.zero(F);
         long at = (long) row * columns;
         int scale = row * (columns / group);
-        for (int first = 0; first < columns; first += group, at += group, scale++) {
-            FloatVector s0 = FloatVector.zero(F);
-            FloatVector s1 = s0;
-            FloatVector s2 = s0;
-            FloatVector s3 = s0;
-            int c = 0;
-            int i = first + p * WIDTH;
-            for (; c < group - group % STEP; c += STEP, i += STEP) {
-                s0 = RowVectors.signed(w, at + c, p).fma(FloatVector.fromArray(F, x, i), s0);
-                s1 = RowVectors.signed(w, at + c + 8, p).fma(FloatVector.fromArray(F, x, i + 8), s1);
-                s2 = RowVectors.signed(w, at + c + 16, p).fma(FloatVector.fromArray(F, x, i + 16), s2);
-                s3 = RowVectors.signed(w, at + c + 24, p).fma(FloatVector.fromArray(F, x, i + 24), s3);
+        int i = p * WIDTH;
+        for (int end = group; end <= columns; end += group, scale++) {
+            FloatVector factor = FloatVector.broadcast(F, scales[scale]);
+            for (; i < end; i += STEP, at += STEP) {
+                FloatVector s = RowVectors.signed(w, at, p).mul(FloatVector.fromArray(F, x, i));
+                s = RowVectors.signed(w, at + 8, p).fma(FloatVector.fromArray(F, x, i + 8), s);
+                s = RowVectors.signed(w, at + 16, p).fma(FloatVector.fromArray(F, x, i + 16), s);
+                s = RowVectors.signed(w, at + 24, p).fma(FloatVector.fromArray(F, x, i + 24), s);
+                sum = s.fma(factor, sum);
             }
-            for (; c < group; c += LANES, i += LANES) {
-                s0 = RowVectors.signed(w, at + c, p).fma(FloatVector.fromArray(F, x, i), s0);
-            }
-            sum = s0.add(s1).add(s2.add(s3)).fma(FloatVector.broadcast(F, scales[scale]), sum);
         }
         return sum;
     }
@@ -126,23 +123,32 @@ record CodeRows(
         FloatVector sum = FloatVector.zero(F);
         long at = (long) row * columns;
         int scale = row * (columns / group);
-        for (int first = 0; first < columns; first += group, at += group, scale++) {
-            FloatVector s0 = FloatVector.zero(F);
-            FloatVector s1 = s0;
-            FloatVector s2 = s0;
-            FloatVector s3 = s0;
-            int c = 0;
-            int i = first + p * WIDTH;
-            for (; c < group - group % STEP; c += STEP, i += STEP) {
-                s0 = whole(at + c, p).fma(FloatVector.fromArray(F, x, i), s0);
-                s1 = whole(at + c + 8, p).fma(FloatVector.fromArray(F, x, i + 8), s1);
-                s2 = whole(at + c + 16, p).fma(FloatVector.fromArray(F, x, i + 16), s2);
-                s3 = whole(at + c + 24, p).fma(FloatVector.fromArray(F, x, i + 24), s3);
+        int i = p * WIDTH;
+        for (int end = group; end <= columns; end += group, scale++) {
+            FloatVector factor = FloatVector.broadcast(F, scales[scale]);
+            for (; i < end; i += STEP, at += STEP) {
+                FloatVector s = whole(at, p).mul(FloatVector.fromArray(F, x, i));
+                s = whole(at + 8, p).fma(FloatVector.fromArray(F, x, i + 8), s);
+                s = whole(at + 16, p).fma(FloatVector.fromArray(F, x, i + 16), s);
+                s = whole(at + 24, p).fma(FloatVector.fromArray(F, x, i + 24), s);
+                sum = s.fma(factor, sum);
             }
-            for (; c < group; c += LANES, i += LANES) {
-                s0 = whole(at + c, p).fma(FloatVector.fromArray(F, x, i), s0);
+        }
+        return sum;
+    }
+
+    /// For groups that are made of eights only.
+    private FloatVector eights(float[] x, int row, int p) {
+        FloatVector sum = FloatVector.zero(F);
+        long at = (long) row * columns;
+        int scale = row * (columns / group);
+        int i = p * WIDTH;
+        for (int end = group; end <= columns; end += group, scale++) {
+            for (; i < end; i += LANES, at += LANES) {
+                FloatVector codes = signed ? RowVectors.signed(w, at, p) : whole(at, p);
+                FloatVector s = codes.mul(FloatVector.fromArray(F, x, i));
+                sum = s.fma(FloatVector.broadcast(F, scales[scale]), sum);
             }
-            sum = s0.add(s1).add(s2.add(s3)).fma(FloatVector.broadcast(F, scales[scale]), sum);
         }
         return sum;
     }

@@ -8,8 +8,10 @@ import dev.halftone.nn.Parameter;
 import dev.halftone.quant.Granularity;
 import dev.halftone.quant.IntxScheme;
 import dev.halftone.quant.Numerics;
+import dev.halftone.torch.Ops;
 import dev.halftone.torch.Scope;
 import dev.halftone.torch.Torch;
+import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
 
@@ -21,16 +23,19 @@ class QuantizedWeightTest {
     }
 
     @Test
-    void valuesAreComputedOnceAndOutliveTheirScope() {
-        QuantizedWeight w = down(4, new Granularity.PerAxis());
-        Tensor value;
-        try (Scope _ = Scope.open()) {
-            value = w.value();
-        }
-        try (Scope _ = Scope.open()) {
-            assertThat(w.value()).isSameAs(value);
-            assertThat(value.isNull()).isFalse();
-            assertThat(value.requires_grad()).isFalse();
+    void valuesBelongToTheScopeThatAskedForThemAndRowsAreThoseOfTheValues() {
+        for (Granularity granularity : List.of(new Granularity.PerAxis(), new Granularity.PerGroup(32))) {
+            QuantizedWeight w = down(4, granularity);
+            Tensor value;
+            try (Scope _ = Scope.open()) {
+                value = w.value();
+                assertThat(value.requires_grad()).isFalse();
+                Tensor ids = Torch.of(new int[] {3, 0, 3}, 1, 3);
+                Tensor rows = w.rows(ids);
+                assertThat(Torch.shape(rows)).containsExactly(1, 3, w.shape()[1]);
+                assertThat(Torch.floats(rows)).isEqualTo(Torch.floats(Ops.embedding(value, ids)));
+            }
+            assertThat(value.isNull()).isTrue();
         }
     }
 

@@ -42,8 +42,9 @@ import tools.jackson.databind.JsonNode;
 class ExportRecipeTest {
     private static final String Q4_0 = "{_component_: GGUFWeightOnlyConfig, type: q4_0}";
 
-    /// Fits every format.
-    private static final String W4A16 = "{_component_: W4A16, groupsize: 32, exclude: [lm_head]}";
+    /// What every format holds.
+    private static final String MXFP4 =
+            "{_component_: MXWeightOnlyConfig, weight_dtype: mxfp4, scaling_mode: even, numerics: compressed_tensors}";
 
     static {
         TinyRun.oneThread();
@@ -254,7 +255,7 @@ class ExportRecipeTest {
     @EnumSource(ExportFormat.class)
     void anExportThatFailsLeavesTheEarlierOneAsItWas(ExportFormat format) throws IOException {
         Path model = TinyModels.write(dir.resolve("model"), "llama", "{}");
-        Path artifact = TinyModels.quantize(model, dir.resolve("artifact"), W4A16, "bf16");
+        Path artifact = TinyModels.quantize(model, dir.resolve("artifact"), MXFP4, "fp32");
         Path out = export(artifact, format).output();
         byte[] earlier = Files.readAllBytes(weights(out));
         assertThatThrownBy(() -> export(artifact, format))

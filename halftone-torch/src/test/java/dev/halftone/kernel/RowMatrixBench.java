@@ -1,0 +1,53 @@
+package dev.halftone.kernel;
+
+import dev.halftone.DType;
+import dev.halftone.format.gguf.GgmlType;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.management.ManagementFactory;
+import java.util.Random;
+
+/// Times one row times a matrix of 28 million weights, on one thread, in nanoseconds of its processor time for each
+/// weight, the best of several:
+///
+/// ```bash
+/// java --add-modules jdk.incubator.vector --enable-native-access=ALL-UNNAMED \
+///     -cp "halftone-torch/target/test-classes:$(cat halftone-cli/target/classpath.txt)" \
+///     dev.halftone.kernel.RowMatrixBench
+/// ```
+final class RowMatrixBench {
+    private static final int ROWS = 49152;
+    private static final int COLUMNS = 576;
+
+    private RowMatrixBench() {}
+
+    public static void main(String[] args) {
+        MemorySegment w = Arena.global().allocate(4L * ROWS * COLUMNS);
+        Random random = new Random(1);
+        for (long i = 0; i < w.byteSize(); i += Integer.BYTES) {
+            w.set(ValueLayout.JAVA_INT_UNALIGNED, i, random.nextInt() & 0xbfffbfff);
+        }
+        float[] scales = new float[ROWS * COLUMNS / 32];
+        run("float32", new FloatRows(w, DType.F32, ROWS, COLUMNS));
+        run("bfloat16", new FloatRows(w, DType.BF16, ROWS, COLUMNS));
+        run("Q8_0", new BlockRows(GgmlType.Q8_0, w, ROWS, COLUMNS));
+        run("Q4_0", new BlockRows(GgmlType.Q4_0, w, ROWS, COLUMNS));
+        run("Q4_1", new BlockRows(GgmlType.Q4_1, w, ROWS, COLUMNS));
+        run("signed codes", new CodeRows(w, true, ROWS, COLUMNS, 32, scales, null));
+        run("unsigned codes", new CodeRows(w, false, ROWS, COLUMNS, 32, scales, scales));
+        run("Q4_0, decoded", new DecodedRows(GgmlType.Q4_0, w, ROWS, COLUMNS));
+    }
+
+    private static void run(String name, RowMatrix matrix) {
+        float[] x = new float[COLUMNS];
+        float[] y = new float[ROWS];
+        long best = Long.MAX_VALUE;
+        for (int i = 0; i < 30; i++) {
+            long start = ManagementFactory.getThreadMXBean().getCurrentThreadCpuTime();
+            matrix.multiply(x, y, 0, ROWS);
+            best = Math.min(best, ManagementFactory.getThreadMXBean().getCurrentThreadCpuTime() - start);
+        }
+        System.out.printf("%-16s %.3f ns%n", name, (double) best / ROWS / COLUMNS);
+    }
+}
