@@ -8,7 +8,9 @@ import dev.halftone.TinyModels;
 import dev.halftone.checkpoint.Checkpoints;
 import dev.halftone.config.schema.ExportConfig;
 import dev.halftone.format.ExportFormat;
+import dev.halftone.format.gguf.GgufFile;
 import dev.halftone.format.gguf.GgufImport;
+import dev.halftone.format.gguf.GgufValue;
 import dev.halftone.model.CausalLm;
 import dev.halftone.model.Tokens;
 import dev.halftone.nn.ActivationTransform;
@@ -23,6 +25,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.function.IntPredicate;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
@@ -31,6 +34,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import tools.jackson.databind.JsonNode;
 
 /// What llama.cpp itself makes of exported files, beside what we compute.
 ///
@@ -41,7 +45,15 @@ import org.junit.jupiter.params.provider.CsvSource;
 @Tag("integration")
 class LlamaCppTest {
     private static final List<String> TEXTS = List.of(
-            "The people", "In 1790", "of the United", "It's a", "and so on", "Congress", "we have", "3.9 million", "to be");
+            "The people",
+            "In 1790",
+            "of the United",
+            "It's a",
+            "and so on",
+            "Congress",
+            "we have",
+            "3.9 million",
+            "to be");
 
     private static final List<String> PROMPTS = List.of(
             "The capital of France is",
@@ -85,11 +97,50 @@ class LlamaCppTest {
         if (type.endsWith("_1")) {
             return; // There sums of inputs are rounded to float16 besides, which tips other roundings everywhere.
         }
-        double nearest = texts.stream()
-                .mapToDouble(Comparison::apartWhenRounded)
-                .max()
-                .orElseThrow();
+        double nearest =
+                texts.stream().mapToDouble(Comparison::apartWhenRounded).max().orElseThrow();
         assertThat(nearest).isGreaterThan(80);
+    }
+
+    @Test
+    void ggufPyReadsWhatWeRead() throws IOException {
+        TinyRun.oneThread();
+        Path model = TinyModels.write(dir.resolve("model"), "qwen2", "{}");
+        Path gguf = dir.resolve("out.gguf");
+        Recipes.export(
+                new ExportConfig(gguf, artifact(model, "q4_1"), ExportFormat.GGUF, false), Events.NONE);
+        JsonNode theirs = llama.run("llama/structure.py", "", gguf.toString());
+        try (GgufFile ours = GgufFile.open(gguf)) {
+            Map<String, GgufValue> keys = ours.metadata().values();
+            assertThat(theirs.path(0).propertyNames()).containsExactlyInAnyOrderElementsOf(keys.keySet());
+            keys.forEach((key, value) -> {
+                JsonNode their = theirs.path(0).path(key);
+                assertThat(their.path(0).path(0).asString()).as(key).isEqualTo(value.type().name());
+                switch (value) {
+                    case GgufValue.Array array -> {
+                        assertThat(their.path(0).path(1).asString())
+                                .isEqualTo(array.elementType().name());
+                        assertThat(their.path(1).values().stream().map(JsonNode::asString))
+                                .containsExactlyElementsOf(array.values().stream()
+                                        .map(GgufValue::toString)
+                                        .toList());
+                    }
+                    case GgufValue.Real real ->
+                        assertThat(their.path(1).asDouble()).as(key).isEqualTo(real.value());
+                    default ->
+                        assertThat(their.path(1).asString()).as(key).isEqualTo(value.toString());
+                }
+            });
+            assertThat(theirs.path(1).propertyNames())
+                    .containsExactlyElementsOf(ours.tensors().keySet());
+            ours.tensors().forEach((name, tensor) -> {
+                assertThat(theirs.path(1).path(name).path(0).asString()).isEqualTo(tensor.typeName());
+                assertThat(theirs.path(1).path(name).path(1).values().stream()
+                                .mapToLong(JsonNode::asLong)
+                                .toArray())
+                        .isEqualTo(tensor.shape());
+            });
+        }
     }
 
     /// Greedy tokens: which of two likely ones comes first, 8-bit inputs decide, ours no less than llama.cpp's.
@@ -99,8 +150,10 @@ class LlamaCppTest {
         GgufImport.run(TestModels.smolLm2(), model, DType.BF16, false);
         List<Comparison> texts = compare(artifact(model, "q4_0"), PROMPTS, 50, 32);
         double agreed = texts.stream().mapToDouble(Comparison::agreed).average().orElseThrow();
-        double ofRounding =
-                texts.stream().mapToDouble(Comparison::agreedOfRounding).average().orElseThrow();
+        double ofRounding = texts.stream()
+                .mapToDouble(Comparison::agreedOfRounding)
+                .average()
+                .orElseThrow();
         assertThat(agreed).isGreaterThan(0.96).isGreaterThan(ofRounding - 0.015);
         // Where they differ, they differ on a choice that is no clearer than the rounding is fine.
         assertThat(texts).allSatisfy(c -> assertThat(c.clearestDisagreement()).isLessThan(1));
