@@ -29,6 +29,7 @@ import java.util.Map;
 import java.util.function.IntPredicate;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -65,10 +66,15 @@ class LlamaCppTest {
             "def fibonacci(n):",
             "The most important thing about gardening is");
 
-    private final LlamaCpp llama = LlamaCpp.orSkip();
+    private static LlamaCpp llama;
 
     @TempDir
     private Path dir;
+
+    @BeforeAll
+    static void findLlamaCpp() {
+        llama = LlamaCpp.orSkip();
+    }
 
     @ParameterizedTest
     @CsvSource(
@@ -107,15 +113,16 @@ class LlamaCppTest {
         TinyRun.oneThread();
         Path model = TinyModels.write(dir.resolve("model"), "qwen2", "{}");
         Path gguf = dir.resolve("out.gguf");
-        Recipes.export(
-                new ExportConfig(gguf, artifact(model, "q4_1"), ExportFormat.GGUF, false), Events.NONE);
+        Recipes.export(new ExportConfig(gguf, artifact(model, "q4_1"), ExportFormat.GGUF, false), Events.NONE);
         JsonNode theirs = llama.run("llama/structure.py", "", gguf.toString());
         try (GgufFile ours = GgufFile.open(gguf)) {
             Map<String, GgufValue> keys = ours.metadata().values();
             assertThat(theirs.path(0).propertyNames()).containsExactlyInAnyOrderElementsOf(keys.keySet());
             keys.forEach((key, value) -> {
                 JsonNode their = theirs.path(0).path(key);
-                assertThat(their.path(0).path(0).asString()).as(key).isEqualTo(value.type().name());
+                assertThat(their.path(0).path(0).asString())
+                        .as(key)
+                        .isEqualTo(value.type().name());
                 switch (value) {
                     case GgufValue.Array array -> {
                         assertThat(their.path(0).path(1).asString())
@@ -127,8 +134,7 @@ class LlamaCppTest {
                     }
                     case GgufValue.Real real ->
                         assertThat(their.path(1).asDouble()).as(key).isEqualTo(real.value());
-                    default ->
-                        assertThat(their.path(1).asString()).as(key).isEqualTo(value.toString());
+                    default -> assertThat(their.path(1).asString()).as(key).isEqualTo(value.toString());
                 }
             });
             assertThat(theirs.path(1).propertyNames())
