@@ -8,8 +8,6 @@ import dev.halftone.torch.Scope;
 import dev.halftone.torch.Torch;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Objects;
-import java.util.stream.Stream;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
@@ -101,9 +99,6 @@ public final class GridMatrix implements PackedMatrix {
 
     @Override
     public List<Tensor> parts() {
-        return Stream.of(packed.codes(), packed.scale(), packed.zeroPoint(), packed.tensorScale())
-                .filter(Objects::nonNull)
-                .map(Objects::requireNonNull)
-                .toList();
+        return packed.parts();
     }
 }

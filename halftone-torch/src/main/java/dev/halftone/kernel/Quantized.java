@@ -1,5 +1,8 @@
 package dev.halftone.kernel;
 
+import java.util.List;
+import java.util.Objects;
+import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
@@ -13,4 +16,12 @@ public record Quantized(
         Tensor codes,
         Tensor scale,
         @Nullable Tensor zeroPoint,
-        @Nullable Tensor tensorScale) {}
+        @Nullable Tensor tensorScale) {
+    /// The tensors that there are.
+    public List<Tensor> parts() {
+        return Stream.of(codes, scale, zeroPoint, tensorScale)
+                .filter(Objects::nonNull)
+                .map(Objects::requireNonNull)
+                .toList();
+    }
+}

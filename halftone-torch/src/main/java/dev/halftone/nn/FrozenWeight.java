@@ -2,7 +2,6 @@ package dev.halftone.nn;
 
 import dev.halftone.DType;
 import dev.halftone.kernel.PackedMatrix;
-import dev.halftone.kernel.PackedProduct;
 import dev.halftone.kernel.RowMatrix;
 import dev.halftone.torch.NoGrad;
 import dev.halftone.torch.Ops;
@@ -30,11 +29,6 @@ public final class FrozenWeight implements PackedWeight {
 
     public PackedMatrix matrix() {
         return matrix;
-    }
-
-    @Override
-    public Tensor product(Tensor x, @Nullable Tensor bias_N) {
-        return PackedProduct.linear(Ops.to(x, computeDtype), this::value, shape()[0], bias_N);
     }
 
     @Override

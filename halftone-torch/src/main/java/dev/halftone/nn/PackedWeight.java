@@ -1,5 +1,7 @@
 package dev.halftone.nn;
 
+import dev.halftone.kernel.PackedProduct;
+import dev.halftone.torch.Ops;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
@@ -11,7 +13,9 @@ public interface PackedWeight extends Weight {
     /// @param x `[…, K]` of any float type
     /// @param bias_N `[N]`, added before the sum is rounded; null for none
     /// @return `[…, N]` in the dtype of [#value()]
-    Tensor product(Tensor x, @Nullable Tensor bias_N);
+    default Tensor product(Tensor x, @Nullable Tensor bias_N) {
+        return PackedProduct.linear(Ops.to(x, computeDtype()), this::value, shape()[0], bias_N);
+    }
 
     /// Rows of the matrix.
     ///

@@ -2,7 +2,6 @@ package dev.halftone.qat;
 
 import dev.halftone.DType;
 import dev.halftone.kernel.Kernels;
-import dev.halftone.kernel.PackedProduct;
 import dev.halftone.kernel.Quantized;
 import dev.halftone.kernel.RowMatrix;
 import dev.halftone.nn.PackedWeight;
@@ -13,12 +12,8 @@ import dev.halftone.torch.Ops;
 import dev.halftone.torch.Scope;
 import dev.halftone.torch.Torch;
 import java.util.Arrays;
-import java.util.List;
-import java.util.Objects;
 import java.util.Optional;
-import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
-import org.jspecify.annotations.Nullable;
 
 /// A weight as codes and scales: what `convert` leaves, and what a quantized checkpoint holds.
 ///
@@ -42,7 +37,7 @@ public final class QuantizedWeight implements PackedWeight {
         this.computeDtype = computeDtype;
         this.quantized = quantized;
         requireFit(quantized, grid());
-        parts().forEach(Scope::own);
+        quantized.parts().forEach(Scope::own);
     }
 
     private void requireFit(Quantized q, Grid grid) {
@@ -102,11 +97,6 @@ public final class QuantizedWeight implements PackedWeight {
     }
 
     @Override
-    public Tensor product(Tensor x, @Nullable Tensor bias_N) {
-        return PackedProduct.linear(Ops.to(x, computeDtype), this::value, shape()[0], bias_N);
-    }
-
-    @Override
     public Tensor rows(Tensor ids) {
         try (Scope scope = Scope.open();
                 NoGrad _ = NoGrad.open()) {
@@ -151,15 +141,8 @@ public final class QuantizedWeight implements PackedWeight {
         return Torch.shape(quantized.codes());
     }
 
-    private List<Tensor> parts() {
-        return Stream.of(quantized.codes(), quantized.scale(), quantized.zeroPoint(), quantized.tensorScale())
-                .filter(Objects::nonNull)
-                .map(Objects::requireNonNull)
-                .toList();
-    }
-
     @Override
     public void close() {
-        parts().forEach(Tensor::close);
+        quantized.parts().forEach(Tensor::close);
     }
 }

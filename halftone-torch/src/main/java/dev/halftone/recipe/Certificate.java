@@ -5,16 +5,13 @@ import dev.halftone.format.Json;
 import dev.halftone.kernel.Quantized;
 import dev.halftone.model.CausalLm;
 import dev.halftone.model.Tokens;
-import dev.halftone.nn.WeightedLayer;
 import dev.halftone.qat.QuantizedWeight;
 import dev.halftone.torch.NoGrad;
 import dev.halftone.torch.Ops;
 import dev.halftone.torch.Scope;
 import dev.halftone.torch.Torch;
 import java.util.Arrays;
-import java.util.LinkedHashSet;
 import java.util.Locale;
-import java.util.Set;
 import org.bytedeco.pytorch.Tensor;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -78,28 +75,15 @@ public record Certificate(String scheme, int layers, long codes, long equalCodes
     /// @param converted that model after `convert`
     /// @param loaded the artifact, loaded afresh
     static Certificate of(float[] expectedLogits, CausalLm converted, CausalLm loaded, Tokens tokens) {
-        int layers = 0;
-        long codes = 0;
-        long equal = 0;
-        Set<String> schemes = new LinkedHashSet<>();
-        var loadedModules = loaded.namedModules();
-        for (var module : converted.namedModules().entrySet()) {
-            if (module.getValue() instanceof WeightedLayer layer
-                    && layer.weight() instanceof QuantizedWeight expected) {
-                layers++;
-                codes += expected.quantized().codes().numel();
-                schemes.add(expected.scheme().label());
-                if (loadedModules.get(module.getKey()) instanceof WeightedLayer other
-                        && other.weight() instanceof QuantizedWeight actual) {
-                    equal += equalCodes(expected, actual);
-                }
-            }
-        }
+        EqualLayers compared = EqualLayers.of(
+                converted,
+                loaded,
+                (expected, actual) -> actual instanceof QuantizedWeight codes ? equalCodes(expected, codes) : 0);
         return new Certificate(
-                String.join(" + ", schemes),
-                layers,
-                codes,
-                equal,
+                compared.scheme(),
+                compared.layers(),
+                compared.weights(),
+                compared.equal(),
                 tokens.ids().length,
                 Agreement.of(expectedLogits, logits(loaded, tokens), tokens.ids()));
     }

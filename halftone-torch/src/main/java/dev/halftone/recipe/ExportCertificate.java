@@ -5,16 +5,13 @@ import dev.halftone.format.Json;
 import dev.halftone.model.CausalLm;
 import dev.halftone.model.Tokens;
 import dev.halftone.nn.Parameter;
-import dev.halftone.nn.WeightedLayer;
 import dev.halftone.qat.QuantizedWeight;
 import dev.halftone.torch.NoGrad;
 import dev.halftone.torch.Scope;
 import dev.halftone.torch.Torch;
 import java.util.Arrays;
-import java.util.LinkedHashSet;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Set;
 import org.bytedeco.pytorch.Tensor;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -89,25 +86,11 @@ public record ExportCertificate(
 
     /// Compares what was read with the artifact.
     static ExportCertificate of(ExportFormat format, CausalLm expected, CausalLm actual, Tokens tokens) {
-        int layers = 0;
-        long weights = 0;
-        long equalWeights = 0;
-        Set<String> schemes = new LinkedHashSet<>();
-        var actualModules = actual.namedModules();
-        for (var module : expected.namedModules().entrySet()) {
-            if (module.getValue() instanceof WeightedLayer layer && layer.weight() instanceof QuantizedWeight w) {
-                layers++;
-                weights += w.quantized().codes().numel();
-                schemes.add(w.scheme().label());
-                if (actualModules.get(module.getKey()) instanceof WeightedLayer other) {
-                    equalWeights += switch (other.weight()) {
-                        case QuantizedWeight codes -> Certificate.equalCodes(w, codes);
-                        case Parameter p when !format.holdsCodes() -> equal(w.value(), p.master());
-                        default -> 0;
-                    };
-                }
-            }
-        }
+        EqualLayers compared = EqualLayers.of(expected, actual, (w, other) -> switch (other) {
+            case QuantizedWeight codes -> Certificate.equalCodes(w, codes);
+            case Parameter p when !format.holdsCodes() -> equal(w.value(), p.master());
+            default -> 0;
+        });
         long floats = 0;
         long equalFloats = 0;
         Map<String, Parameter> actualParameters = actual.namedParameters();
@@ -118,10 +101,10 @@ public record ExportCertificate(
         }
         return new ExportCertificate(
                 format,
-                String.join(" + ", schemes),
-                layers,
-                weights,
-                equalWeights,
+                compared.scheme(),
+                compared.layers(),
+                compared.weights(),
+                compared.equal(),
                 floats,
                 equalFloats,
                 tokens.ids().length,
