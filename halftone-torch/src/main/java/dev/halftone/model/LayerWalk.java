@@ -31,9 +31,12 @@ final class LayerWalk {
     ///
     /// @param in_BSD the leaf
     /// @param out_BSD what the layer made of it, with its graph; null where it is to run again
-    /// @param random torch's random numbers before it ran
+    /// @param random torch's random numbers before it ran; null where it need not run again
     private record Visit(
-            DecoderLayer layer, Tensor in_BSD, @Nullable Tensor out_BSD, Tensor random) {}
+            DecoderLayer layer,
+            Tensor in_BSD,
+            @Nullable Tensor out_BSD,
+            @Nullable Tensor random) {}
 
     private final Tensor x_BSD;
     private final AttentionContext context;
@@ -51,7 +54,7 @@ final class LayerWalk {
     Tensor forward(List<DecoderLayer> layers) {
         Tensor leaf_BSD = leaf(x_BSD, x_BSD.requires_grad());
         for (DecoderLayer layer : layers) {
-            Tensor random = Torch.randomState(leaf_BSD);
+            Tensor random = recompute ? Torch.randomState(leaf_BSD) : null;
             Tensor out_BSD = recompute ? unrecorded(layer, leaf_BSD) : recorded(layer, leaf_BSD);
             visits.push(new Visit(layer, leaf_BSD, recompute ? null : out_BSD, random));
             leaf_BSD = leaf(out_BSD, leaf_BSD.requires_grad() || trains(layer));
@@ -64,7 +67,7 @@ final class LayerWalk {
     /// @param top_BSD what [#forward] returned
     /// @param complete sees the parameters of each layer when their gradients are complete
     void backward(Tensor top_BSD, Consumer<Collection<Parameter>> complete) {
-        Tensor random = Torch.randomState(top_BSD);
+        Tensor random = recompute ? Torch.randomState(top_BSD) : null;
         // A gradient is its leaf's: it is gone when the leaf is closed.
         Tensor above_BSD = top_BSD;
         while (above_BSD.grad().defined() && !visits.isEmpty()) {
@@ -83,11 +86,17 @@ final class LayerWalk {
         if (above_BSD.grad().defined()) {
             Ops.backward(x_BSD, above_BSD.grad());
         }
-        Torch.setRandomState(x_BSD, random);
+        restore(x_BSD, random);
+    }
+
+    private static void restore(Tensor like, @Nullable Tensor random) {
+        if (random != null) {
+            Torch.setRandomState(like, random);
+        }
     }
 
     private Tensor again(Visit v) {
-        Torch.setRandomState(v.in_BSD, v.random);
+        restore(v.in_BSD, v.random);
         return recorded(v.layer, v.in_BSD);
     }
 
