@@ -24,19 +24,19 @@ import tools.jackson.databind.node.ObjectNode;
 public final class Checkpoints {
     private Checkpoints() {}
 
-    /// Loads a model, whichever of the two the folder holds, to compute in `dtype` throughout.
+    /// Loads a model, float or quantized, to compute in `dtype` throughout.
     ///
-    /// @throws InputException if the folder is not one of them, or its configuration and its weights don't fit
+    /// @throws InputException if the path is none of them, or its configuration and its weights don't fit
     public static CausalLm load(Path dir, DType dtype, Device device) {
         return load(dir, dtype, dtype, device);
     }
 
-    /// Loads a model, whichever of the two the folder holds.
+    /// Loads a model, float or quantized.
     ///
     /// @param dtype what floating point weights are converted to; codes and scales of an artifact are taken as
     ///     they are
     /// @param computeDtype what the products of linear layers are computed in: see [CausalLm#setComputeDtype]
-    /// @throws InputException if the folder is not one of them, or its configuration and its weights don't fit
+    /// @throws InputException if the path is none of them, or its configuration and its weights don't fit
     public static CausalLm load(Path dir, DType dtype, DType computeDtype, Device device) {
         if (GgufCheckpoint.isOne(dir)) {
             return loadGguf(dir, dtype, computeDtype, device);

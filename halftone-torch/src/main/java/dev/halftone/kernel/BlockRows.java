@@ -21,9 +21,9 @@ import jdk.incubator.vector.IntVector;
 
 /// Rows of a GGUF file's blocks of 32 weights: Q8_0, Q4_0 and Q4_1.
 ///
-/// A block begins with its scale in float16, in Q4_1 followed by its minimum. Then come the codes: a signed byte each,
-/// or
-/// two in a byte, of which the lower four bits belong to the first sixteen weights and the upper four to the others
+/// A block begins with its scale in float16, in Q4_1 followed by its minimum. Then come the codes: a signed byte
+/// each, or two in a byte, of which the lower four bits belong to the first sixteen weights and the upper four to the
+/// others
 /// (`ggml-common.h`, `dequantize_row_*` in `ggml-quants.c`). What is added to every weight of a block is multiplied by
 /// the sum of the block's activations.
 record BlockRows(GgmlType type, MemorySegment w, int rows, int columns) implements RowMatrix {

@@ -15,6 +15,9 @@ import jdk.incubator.vector.VectorSpecies;
 ///
 /// A vector of eight floats is one step; machines with vectors of four do each loop twice, for the lower and for the
 /// upper lanes; wider ones use eight lanes of them. Element `i` is added in lane `i mod 8`.
+///
+/// The loops of [FloatRows], [CodeRows] and [BlockRows] are alike and written out, one for each way to load a vector:
+/// a method that is passed in, or is not inlined for another reason, makes an object of every vector that it gives.
 final class RowVectors {
     /// Lanes that a sum has on every machine.
     static final int LANES = 8;

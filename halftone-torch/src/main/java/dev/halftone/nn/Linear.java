@@ -17,9 +17,8 @@ import org.jspecify.annotations.Nullable;
 /// `y = x · Wᵀ + b`, the one place where a weight meets an input.
 ///
 /// The weight is what [Weight#value()] makes of it, or stays packed ([PackedWeight]); the input passes through the
-/// [ActivationTransform] where there
-/// is one. `prepare` sets both stages, `convert` replaces the weight by codes and scales; the layer itself stays
-/// the same.
+/// [ActivationTransform] where there is one. `prepare` sets both stages, `convert` replaces the weight by codes and
+/// scales; the layer itself stays the same.
 public final class Linear extends Module implements WeightedLayer {
     private Weight weight;
     private final @Nullable Parameter bias;

@@ -21,9 +21,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import tools.jackson.databind.JsonNode;
 
-/// The loss curves of PEFT, and of QAT+LoRA in both forms, run through the recipes from the adapters that those runs
-/// began
-/// with.
+/// The loss curves of PEFT, and of QAT+LoRA in both forms, run through the recipes from the adapters that those
+/// runs began with.
 class GoldenLoraCurvesTest {
     private static final JsonNode RUNS =
             Json.readObject(TinyRun.golden("curves.json")).get("runs");
