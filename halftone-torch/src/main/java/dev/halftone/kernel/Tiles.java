@@ -112,6 +112,20 @@ final class Tiles {
         return max;
     }
 
+    /// Reads as many bfloat16 values as fill a vector, from the value `first` on.
+    static FloatVector bf16(MemorySegment from, long first) {
+        ShortVector halves = ShortVector.fromMemorySegment(S, from, first * Short.BYTES, ByteOrder.nativeOrder());
+        IntVector bits = (IntVector) halves.convertShape(ZERO_EXTEND_S2I, I, 0);
+        return bits.lanewise(LSHL, 16).reinterpretAsFloats();
+    }
+
+    /// Writes values that are bfloat16 already: their lower halves are cut.
+    static void storeBf16(FloatVector values, MemorySegment to, long first) {
+        IntVector bits = values.reinterpretAsInts();
+        ShortVector halves = (ShortVector) bits.lanewise(LSHR, 16).convertShape(I2S, S, 0);
+        halves.intoMemorySegment(to, first * Short.BYTES, ByteOrder.nativeOrder());
+    }
+
     /// Reads `count` values from the value `first` on.
     static void load(MemorySegment from, long first, float[] to, int count, DType type) {
         switch (type) {
@@ -119,10 +133,7 @@ final class Tiles {
             case BF16 -> {
                 int i = 0;
                 for (; i <= count - LANES; i += LANES) {
-                    ShortVector halves =
-                            ShortVector.fromMemorySegment(S, from, (first + i) * Short.BYTES, ByteOrder.nativeOrder());
-                    IntVector bits = (IntVector) halves.convertShape(ZERO_EXTEND_S2I, I, 0);
-                    bits.lanewise(LSHL, 16).reinterpretAsFloats().intoArray(to, i);
+                    bf16(from, first + i).intoArray(to, i);
                 }
                 for (; i < count; i++) {
                     to[i] = Float.intBitsToFloat(half(from, first + i) << 16);
@@ -144,9 +155,7 @@ final class Tiles {
             case BF16 -> {
                 int i = 0;
                 for (; i <= count - LANES; i += LANES) {
-                    IntVector bits = FloatVector.fromArray(F, from, i).reinterpretAsInts();
-                    ShortVector halves = (ShortVector) bits.lanewise(LSHR, 16).convertShape(I2S, S, 0);
-                    halves.intoMemorySegment(to, (first + i) * Short.BYTES, ByteOrder.nativeOrder());
+                    storeBf16(FloatVector.fromArray(F, from, i), to, first + i);
                 }
                 for (; i < count; i++) {
                     setHalf(to, first + i, (short) (Float.floatToRawIntBits(from[i]) >>> 16));

@@ -1,6 +1,7 @@
 package dev.halftone.optim;
 
 import dev.halftone.DType;
+import dev.halftone.kernel.Bf16AdamW;
 import dev.halftone.kernel.StochasticAdamW;
 import dev.halftone.nn.Parameter;
 import dev.halftone.torch.Dispatch;
@@ -27,8 +28,8 @@ import org.bytedeco.pytorch.Tensor;
 ///     p ← p - lr / (1 - β1^t) · m / (√v / √(1 - β2^t) + eps)
 ///
 /// Both moments have the parameter's dtype, as in torch. Three implementations: float32 by torch's fused operator,
-/// bfloat16 by the same sequence of operators as torch's default, which rounds after each one, and bfloat16 with
-/// stochastic rounding by [StochasticAdamW], which computes in float32.
+/// bfloat16 by [Bf16AdamW], which rounds after each operator as torch's default does, and bfloat16 with stochastic
+/// rounding by [StochasticAdamW], which computes in float32.
 public final class AdamW implements AutoCloseable {
     /// The hyperparameters but the rate, which [#step] takes.
     ///
@@ -91,7 +92,7 @@ public final class AdamW implements AutoCloseable {
                 } else if (settings.bf16StochasticRound) {
                     stochastic(s, g, lr, i);
                 } else {
-                    composed(s, g, lr);
+                    rounded(s, g, lr);
                 }
                 s.parameter.changed();
             }
@@ -124,13 +125,16 @@ public final class AdamW implements AutoCloseable {
                 null);
     }
 
-    private void composed(Slot s, Tensor g, double lr) {
-        Tensor master = s.parameter.master();
-        Ops.mul_(master, 1 - lr * settings.weightDecay);
-        Ops.lerp_(s.mean, g, 1 - settings.beta1);
-        Ops.addcmul_(Ops.mul_(s.square, settings.beta2), g, g, 1 - settings.beta2);
-        Tensor root = Ops.div(s.square.sqrt(), Math.sqrt(correction(settings.beta2)));
-        Ops.addcdiv_(master, s.mean, Ops.add_(root, settings.eps), -lr / correction(settings.beta1));
+    private void rounded(Slot s, Tensor g, double lr) {
+        var coefficients = new Bf16AdamW.Coefficients(
+                1 - lr * settings.weightDecay,
+                1 - settings.beta1,
+                settings.beta2,
+                1 - settings.beta2,
+                Math.sqrt(correction(settings.beta2)),
+                settings.eps,
+                lr / correction(settings.beta1));
+        Bf16AdamW.update(s.parameter.master(), g, s.mean, s.square, coefficients);
     }
 
     private void stochastic(Slot s, Tensor g, double lr, int index) {

@@ -1,11 +1,10 @@
 package dev.halftone.optim;
 
-import dev.halftone.DType;
+import dev.halftone.kernel.SumOfSquares;
 import dev.halftone.nn.Parameter;
 import dev.halftone.torch.NoGrad;
 import dev.halftone.torch.Ops;
 import dev.halftone.torch.Scope;
-import dev.halftone.torch.Torch;
 import java.util.Collection;
 import java.util.List;
 import java.util.Objects;
@@ -17,7 +16,7 @@ public final class Gradients {
     private Gradients() {}
 
     /// Measures the global L2 norm and, where it exceeds `maxNorm`, scales every gradient by `maxNorm / (norm + 1e-6)`,
-    /// as torch's `clip_grad_norm_`. The norm is computed in float32 whatever the gradients' dtype.
+    /// as torch's `clip_grad_norm_`. The norm is computed in float32 or more, whatever the gradients' dtype.
     ///
     /// @param maxNorm empty to measure only
     /// @return the norm before clipping
@@ -31,9 +30,8 @@ public final class Gradients {
             if (gradients.isEmpty()) {
                 return 0;
             }
-            List<Tensor> norms =
-                    gradients.stream().map(g -> Ops.norm(g, DType.F32)).toList();
-            float norm = Torch.floats(Ops.norm(Ops.stack(norms, 0), DType.F32))[0];
+            float norm = (float)
+                    Math.sqrt(gradients.stream().mapToDouble(SumOfSquares::of).sum());
             if (maxNorm.isPresent()) {
                 float coefficient = (float) maxNorm.getAsDouble() / (norm + 1e-6f);
                 if (coefficient < 1) {

@@ -98,9 +98,12 @@ public final class Ops {
         return t.mul(new Scalar(scalar));
     }
 
-    /// In place.
+    /// In place. The scalar takes part in float32, as when Python multiplies: C++'s own `mul_` of a scalar would round
+    /// it to the dtype of `t` first (libtorch 2.10).
     public static Tensor mul_(Tensor t, double scalar) {
-        return t.mul_(new Scalar(scalar));
+        try (Tensor factor = Torch.of(new float[] {(float) scalar})) {
+            return t.mul_(factor);
+        }
     }
 
     /// `t + alpha · other`, in place.

@@ -59,6 +59,8 @@ class VectorWidthTest {
     public static void main(String[] args) {
         long hash = 0;
         Random random = new Random(5);
+        hash = 31 * hash
+                + Double.hashCode(SumOfSquares.ofTile(IntxInputs.values(random, 1, SumOfSquares.TILE, DType.F32)));
         for (IntxGrid grid : IntxInputs.grids()) {
             hash = hash(hash, random, grid, new IntxVectors(grid, null));
         }
