@@ -32,8 +32,8 @@ public final class Bf16AdamW {
             double rate) {}
 
     private static final int LANES = Tiles.LANES;
-    /// Elements that stay on one thread.
-    private static final int CHUNK = 1 << 15;
+    /// Elements whose 16 KB stay in the first-level cache.
+    private static final int TILE = 2048;
 
     private Bf16AdamW() {}
 
@@ -46,11 +46,19 @@ public final class Bf16AdamW {
         long n = p.numel();
         long whole = n - n % LANES;
         Tensor dense = g.contiguous();
-        Step step = new Step(Torch.memory(p), Torch.memory(dense), Torch.memory(m), Torch.memory(v), c);
-        Parallel.run(Math.toIntExact((whole + CHUNK - 1) / CHUNK), CHUNK, (first, last) -> {
-            long end = Math.min(whole, (long) last * CHUNK);
-            for (long i = (long) first * CHUNK; i < end; i += LANES) {
-                step.run(i);
+        MemorySegment weights = Torch.memory(p);
+        MemorySegment gradients = Torch.memory(dense);
+        MemorySegment means = Torch.memory(m);
+        MemorySegment squares = Torch.memory(v);
+        Parallel.run(Math.toIntExact((whole + TILE - 1) / TILE), TILE, (first, last) -> {
+            float[] divisors = new float[TILE];
+            for (int tile = first; tile < last; tile++) {
+                long from = (long) tile * TILE;
+                long end = Math.min(whole, from + TILE);
+                means(means, gradients, c, from, end);
+                squares(squares, gradients, c, from, end);
+                divisors(squares, divisors, c, from, end);
+                weights(weights, means, divisors, c, from, end);
             }
         });
         if (whole < n) {
@@ -72,34 +80,51 @@ public final class Bf16AdamW {
         Ops.addcdiv_(p, m, Ops.add_(root, c.eps), -c.rate);
     }
 
-    /// One step over the memory of the four tensors.
-    private record Step(MemorySegment p, MemorySegment g, MemorySegment m, MemorySegment v, Coefficients c) {
-        /// Updates the elements from `i` on that fill a vector. Of all scalars torch rounds only the one that it adds.
-        void run(long i) {
+    // Four loops over a tile, not one: C2 does not inline as many vector operations as one would have.
+
+    private static void means(MemorySegment m, MemorySegment g, Coefficients c, long from, long end) {
+        // torch's `lerp` starts at the nearer end.
+        boolean fromMean = (float) c.meanShare < 0.5f;
+        FloatVector way = FloatVector.broadcast(Tiles.F, (float) c.meanShare - (fromMean ? 0 : 1));
+        for (long i = from; i < end; i += LANES) {
+            FloatVector mean = Tiles.bf16(m, i);
             FloatVector gradient = Tiles.bf16(g, i);
-            FloatVector mean = mean(Tiles.bf16(m, i), gradient, (float) c.meanShare);
-            FloatVector square = round(Tiles.bf16(v, i).mul((float) c.squareDecay));
-            square = round(gradient.mul((float) c.squareShare).fma(gradient, square));
-            FloatVector root = round(round(square.sqrt()).div((float) c.root));
-            FloatVector weight = round(Tiles.bf16(p, i).mul((float) c.decay));
-            weight = round(weight.add(
-                    mean.mul((float) -c.rate).div(round(root.add(Rounding.round((float) c.eps, DType.BF16))))));
-            Tiles.storeBf16(mean, m, i);
-            Tiles.storeBf16(square, v, i);
-            Tiles.storeBf16(weight, p, i);
+            Tiles.storeBf16(round(gradient.sub(mean).fma(way, fromMean ? mean : gradient)), m, i);
         }
+    }
 
-        /// As torch's `lerp`, which starts at the nearer end.
-        private static FloatVector mean(FloatVector mean, FloatVector gradient, float share) {
-            FloatVector way = gradient.sub(mean);
-            return round(
-                    share < 0.5f
-                            ? way.fma(FloatVector.broadcast(Tiles.F, share), mean)
-                            : way.fma(FloatVector.broadcast(Tiles.F, share - 1), gradient));
+    private static void squares(MemorySegment v, MemorySegment g, Coefficients c, long from, long end) {
+        float decay = (float) c.squareDecay;
+        float share = (float) c.squareShare;
+        for (long i = from; i < end; i += LANES) {
+            FloatVector gradient = Tiles.bf16(g, i);
+            FloatVector square = round(Tiles.bf16(v, i).mul(decay));
+            Tiles.storeBf16(round(gradient.mul(share).fma(gradient, square)), v, i);
         }
+    }
 
-        private static FloatVector round(FloatVector x) {
-            return Tiles.round(x, DType.BF16);
+    private static void divisors(MemorySegment v, float[] divisors, Coefficients c, long from, long end) {
+        float root = (float) c.root;
+        // Of all scalars torch rounds only the one that it adds.
+        float eps = Rounding.round((float) c.eps, DType.BF16);
+        for (long i = from; i < end; i += LANES) {
+            FloatVector square = round(Tiles.bf16(v, i).sqrt());
+            round(round(square.div(root)).add(eps)).intoArray(divisors, (int) (i - from));
         }
+    }
+
+    private static void weights(
+            MemorySegment p, MemorySegment m, float[] divisors, Coefficients c, long from, long end) {
+        float decay = (float) c.decay;
+        float rate = (float) -c.rate;
+        for (long i = from; i < end; i += LANES) {
+            FloatVector divisor = FloatVector.fromArray(Tiles.F, divisors, (int) (i - from));
+            FloatVector way = Tiles.bf16(m, i).mul(rate).div(divisor);
+            Tiles.storeBf16(round(round(Tiles.bf16(p, i).mul(decay)).add(way)), p, i);
+        }
+    }
+
+    private static FloatVector round(FloatVector x) {
+        return Tiles.round(x, DType.BF16);
     }
 }
