@@ -28,7 +28,7 @@ final class Hooks {
     /// @param gradient of the values and the gradient that arrived
     static void onGradient(Tensor y, Tensor x, BinaryOperator<Tensor> gradient) {
         Tensor kept = Scope.own(x);
-        once(y, upstream -> {
+        onGradient(y, upstream -> {
             try (kept) {
                 return gradient.apply(kept, upstream);
             }
@@ -42,18 +42,19 @@ final class Hooks {
     /// @param gradient from that of `y` to that of `x`, of its shape and dtype
     static void onGradients(Tensor y, Tensor x, UnaryOperator<Tensor> gradient) {
         AtomicReference<@Nullable Tensor> arrived = new AtomicReference<>();
-        once(y, upstream -> {
+        onGradient(y, upstream -> {
             arrived.set(Scope.own(upstream.detach()));
             return upstream;
         });
-        once(x, _ -> {
+        onGradient(x, _ -> {
             try (Tensor upstream = Objects.requireNonNull(arrived.getAndSet(null))) {
                 return gradient.apply(upstream);
             }
         });
     }
 
-    private static void once(Tensor t, UnaryOperator<Tensor> gradient) {
+    /// Replaces the gradient that arrives at `t`, in the one backward pass that `t` takes part in.
+    static void onGradient(Tensor t, UnaryOperator<Tensor> gradient) {
         TensorTensorHook hook = new TensorTensorHook() {
             @Override
             public TensorBase call(TensorBase upstream) {

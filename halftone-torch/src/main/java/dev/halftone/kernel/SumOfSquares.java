@@ -6,16 +6,14 @@ import dev.halftone.torch.Torch;
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.Reference;
 import java.util.Arrays;
-import jdk.incubator.vector.FloatVector;
 import org.bytedeco.pytorch.Tensor;
 
 /// The sum of the squares of a tensor, for its L2 norm, in one pass over memory.
 ///
-/// Sixteen sums run side by side in float32 over [#TILE] values, whatever the width of a vector, and are added up in
-/// double precision in a fixed order: the same bits on every processor and for any number of threads.
+/// Tiles of values are summed in float32 ([Tiles#dot]), and their sums in double precision in a fixed order: the same
+/// bits on every processor and for any number of threads.
 public final class SumOfSquares {
-    private static final int SUMS = 16;
-    static final int TILE = 2048;
+    private static final int TILE = 2048;
     /// Tiles that stay on one thread.
     private static final int CHUNK = 16;
 
@@ -40,29 +38,11 @@ public final class SumOfSquares {
                 for (long i = from; i < to; i += TILE) {
                     int count = (int) Math.min(TILE, to - i);
                     Tiles.load(values, i, tile, count, dtype);
-                    Arrays.fill(tile, count, TILE, 0);
-                    parts[part] += ofTile(tile);
+                    parts[part] += Tiles.dot(tile, tile, count);
                 }
             }
         });
         Reference.reachabilityFence(dense);
         return Arrays.stream(parts).sum();
-    }
-
-    static double ofTile(float[] tile) {
-        float[] sums = new float[SUMS];
-        for (int lane = 0; lane < SUMS; lane += Tiles.LANES) {
-            FloatVector sum = FloatVector.zero(Tiles.F);
-            for (int i = lane; i < TILE; i += SUMS) {
-                FloatVector v = FloatVector.fromArray(Tiles.F, tile, i);
-                sum = v.fma(v, sum);
-            }
-            sum.intoArray(sums, lane);
-        }
-        double total = 0;
-        for (float sum : sums) {
-            total += sum;
-        }
-        return total;
     }
 }

@@ -23,6 +23,7 @@ final class Tiles {
     static final VectorSpecies<Float> F = FloatVector.SPECIES_PREFERRED;
     static final VectorSpecies<Integer> I = IntVector.SPECIES_PREFERRED;
     static final int LANES = F.length();
+    private static final int SUMS = 16;
     private static final int SIGN = 0x80000000;
     private static final VectorSpecies<Short> S =
             VectorSpecies.of(short.class, VectorShape.forBitSize(F.vectorBitSize() / 2));
@@ -82,6 +83,28 @@ final class Tiles {
             bits = Math.max(bits, Float.floatToRawIntBits(x[i]) & Integer.MAX_VALUE);
         }
         return Float.intBitsToFloat(bits);
+    }
+
+    /// The sum of `a[i] * b[i]` for `i < count`. Sixteen sums run side by side, each one fused multiply-add after the
+    /// other, and are added up in double precision: the same bits for every vector width.
+    static double dot(float[] a, float[] b, int count) {
+        float[] sums = new float[SUMS];
+        int whole = count - count % SUMS;
+        for (int lane = 0; lane < SUMS; lane += LANES) {
+            FloatVector sum = FloatVector.zero(F);
+            for (int i = lane; i < whole; i += SUMS) {
+                sum = FloatVector.fromArray(F, a, i).fma(FloatVector.fromArray(F, b, i), sum);
+            }
+            sum.intoArray(sums, lane);
+        }
+        for (int i = whole; i < count; i++) {
+            sums[i - whole] = Math.fma(a[i], b[i], sums[i - whole]);
+        }
+        double total = 0;
+        for (float sum : sums) {
+            total += sum;
+        }
+        return total;
     }
 
     /// The smallest value in `x[from, to)`, which is not empty; NaN where it holds one.

@@ -1,6 +1,7 @@
 package dev.halftone.nn;
 
 import dev.halftone.DType;
+import dev.halftone.kernel.RootMeanSquare;
 import dev.halftone.kernel.RowOps;
 import dev.halftone.torch.Ops;
 import dev.halftone.torch.Torch;
@@ -33,11 +34,9 @@ public final class RmsNorm extends Module {
     /// @return same shape and, for a weight of that dtype, same dtype
     public Tensor forward(Tensor x) {
         DType dtype = Torch.dtype(x);
-        Tensor f = Ops.to(x, DType.F32);
-        Tensor normal = f.mul(Ops.add(Ops.meanLast(Ops.pow(f, 2)), eps).rsqrt());
         return switch (rounding) {
-            case BEFORE_WEIGHT -> weight.value().mul(Ops.to(normal, dtype));
-            case AFTER_WEIGHT -> Ops.to(weight.value().mul(normal), dtype);
+            case BEFORE_WEIGHT -> weight.value().mul(RootMeanSquare.normalise(x, eps, dtype));
+            case AFTER_WEIGHT -> Ops.to(weight.value().mul(RootMeanSquare.normalise(x, eps, DType.F32)), dtype);
         };
     }
 

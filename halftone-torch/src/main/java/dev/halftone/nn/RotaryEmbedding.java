@@ -1,6 +1,7 @@
 package dev.halftone.nn;
 
 import dev.halftone.DType;
+import dev.halftone.kernel.Rotary;
 import dev.halftone.torch.Ops;
 import dev.halftone.torch.Torch;
 import java.util.List;
@@ -44,9 +45,7 @@ public final class RotaryEmbedding {
         /// @param x_BHSD queries or keys
         /// @return the same, rotated
         public Tensor apply(Tensor x_BHSD) {
-            long half = x_BHSD.size(3) / 2;
-            Tensor swapped = Ops.cat(List.of(x_BHSD.narrow(3, half, half).neg(), x_BHSD.narrow(3, 0, half)), 3);
-            return x_BHSD.mul(cos_B1SD).add(swapped.mul(sin_B1SD));
+            return Rotary.apply(x_BHSD.transpose(1, 2), cos_B1SD, sin_B1SD).transpose(1, 2);
         }
 
         @Override

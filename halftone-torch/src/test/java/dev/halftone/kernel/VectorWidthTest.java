@@ -59,8 +59,11 @@ class VectorWidthTest {
     public static void main(String[] args) {
         long hash = 0;
         Random random = new Random(5);
-        hash = 31 * hash
-                + Double.hashCode(SumOfSquares.ofTile(IntxInputs.values(random, 1, SumOfSquares.TILE, DType.F32)));
+        float[] tile = new float[1003];
+        for (int i = 0; i < tile.length; i++) {
+            tile[i] = (float) random.nextGaussian();
+        }
+        hash = 31 * hash + Double.hashCode(Tiles.dot(tile, tile, tile.length));
         for (IntxGrid grid : IntxInputs.grids()) {
             hash = hash(hash, random, grid, new IntxVectors(grid, null));
         }
