@@ -11,8 +11,7 @@ import dev.halftone.quant.IntxGrid;
 import dev.halftone.quant.IntxOracle;
 import dev.halftone.quant.IntxOracle.Block;
 import dev.halftone.quant.LearnedOracle;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
+import dev.halftone.quant.Rounding;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
 import org.jspecify.annotations.Nullable;
@@ -47,17 +46,90 @@ record IntxVectors(IntxGrid grid, @Nullable Block given) implements VectorBlocks
         return given == null ? choose(x, from, to, grid) : given;
     }
 
-    /// Where the gradient of a block stops (one byte a value, 0 or 1, from `first` on).
-    ///
-    /// @return its scale
-    float stops(float[] x, MemorySegment stopped, long first, GradientRule rule) {
-        boolean[] passes = new boolean[x.length];
-        Block block = block(x, 0, x.length);
-        passes(x, passes, block, grid, rule);
-        for (int i = 0; i < x.length; i++) {
-            stopped.set(ValueLayout.JAVA_BYTE, first + i, (byte) (passes[i] ? 0 : 1));
+    @Override
+    public void fakeQuantizeAll(float[] x, int count, int group) {
+        Block[] blocks = blocks(x, count, group);
+        for (int b = 0; b < blocks.length; b++) {
+            fakeQuantize(x, b * group, (b + 1) * group, blocks[b], grid);
         }
-        return block.scale();
+    }
+
+    @Override
+    public void gradientAll(float[] x, float[] g, int count, int group, GradientRule rule) {
+        if (rule != GradientRule.IDENTITY) {
+            Block[] blocks = blocks(x, count, group);
+            for (int b = 0; b < blocks.length; b++) {
+                gradient(x, g, b * group, (b + 1) * group, blocks[b], grid, rule);
+            }
+        }
+    }
+
+    /// [#fakeQuantize] of a block, and where its gradient passes: bit `i` of the word `first + i / 64`.
+    ///
+    /// @return what the block was quantized with
+    Block fakeQuantize(float[] x, int count, long[] passes, int first, GradientRule rule) {
+        Block block = block(x, 0, count);
+        int i = 0;
+        if (vectors(grid)) {
+            float margin = margin(rule);
+            for (; i <= count - LANES; i += LANES) {
+                FloatVector t = unclamped(FloatVector.fromArray(F, x, i), block, grid);
+                passes[first + i / Long.SIZE] |= passes(t, grid, margin).toLong() << i;
+                offset(t, block, grid).intoArray(x, i);
+            }
+            scale(x, i, block.scale(), grid.dtype());
+        }
+        for (; i < count; i++) {
+            passes[first + i / Long.SIZE] |= IntxOracle.passes(x[i], block, grid, rule) ? 1L << i : 0;
+            x[i] = IntxOracle.fakeQuantize(x[i], block, grid);
+        }
+        return block;
+    }
+
+    /// In place of `g`, by what [#fakeQuantize(float[], int, long[], int, GradientRule)] noted.
+    void gradient(float[] g, int count, Block block, long[] passes, int first) {
+        int i = 0;
+        if (vectors(grid)) {
+            for (; i <= count - LANES; i += LANES) {
+                VectorMask<Float> mask = VectorMask.fromLong(F, passes[first + i / Long.SIZE] >>> i);
+                FloatVector a = Tiles.round(FloatVector.fromArray(F, g, i).mul(block.scale()), grid.dtype());
+                FloatVector kept = FloatVector.zero(F).blend(a, mask);
+                Tiles.round(kept.mul(block.inverse()), grid.dtype()).intoArray(g, i);
+            }
+        }
+        for (; i < count; i++) {
+            boolean pass = (passes[first + i / Long.SIZE] >>> i & 1) != 0;
+            float a = pass ? Rounding.round(g[i] * block.scale(), grid.dtype()) : 0;
+            g[i] = Rounding.round(a * block.inverse(), grid.dtype());
+        }
+    }
+
+    /// Scales and zero points of all blocks of `x[0, count)`: those of symmetric blocks in vectors, too.
+    private Block[] blocks(float[] x, int count, int group) {
+        Block[] blocks = new Block[count / group];
+        if (given != null || !grid.symmetric() || !vectors(grid)) {
+            for (int b = 0; b < blocks.length; b++) {
+                blocks[b] = block(x, b * group, (b + 1) * group);
+            }
+            return blocks;
+        }
+        float[] scales = new float[blocks.length + LANES];
+        float[] inverses = new float[scales.length];
+        for (int b = 0; b < blocks.length; b++) {
+            scales[b] = Tiles.amax(x, b * group, (b + 1) * group);
+        }
+        for (int b = 0; b < blocks.length; b += LANES) {
+            FloatVector range = FloatVector.fromArray(F, scales, b);
+            FloatVector scale =
+                    Tiles.round(range.div(grid.steps()), grid.dtype()).max(grid.eps());
+            scale.intoArray(scales, b);
+            Tiles.round(FloatVector.broadcast(F, 1).div(scale), grid.scaleDtype())
+                    .intoArray(inverses, b);
+        }
+        for (int b = 0; b < blocks.length; b++) {
+            blocks[b] = new Block(scales[b], inverses[b], 0);
+        }
+        return blocks;
     }
 
     /// Scale and zero point of `x[from, to)`.
@@ -71,8 +143,7 @@ record IntxVectors(IntxGrid grid, @Nullable Block given) implements VectorBlocks
         int i = from;
         if (vectors(grid)) {
             for (; i <= to - LANES; i += LANES) {
-                FloatVector t = unclamped(FloatVector.fromArray(F, x, i), block, grid);
-                FloatVector q = t.max(grid.qmin()).min(grid.qmax()).sub(block.zeroPoint());
+                FloatVector q = offset(unclamped(FloatVector.fromArray(F, x, i), block, grid), block, grid);
                 Tiles.round(q.mul(block.scale()), grid.dtype()).intoArray(x, i);
             }
         }
@@ -117,23 +188,29 @@ record IntxVectors(IntxGrid grid, @Nullable Block given) implements VectorBlocks
         }
     }
 
-    private static void passes(float[] x, boolean[] passes, Block block, IntxGrid grid, GradientRule rule) {
-        int i = 0;
-        if (vectors(grid)) {
-            for (; i <= x.length - LANES; i += LANES) {
-                passes(FloatVector.fromArray(F, x, i), block, grid, rule).intoArray(passes, i);
-            }
-        }
-        for (; i < x.length; i++) {
-            passes[i] = IntxOracle.passes(x[i], block, grid, rule);
+    /// `x[0, count) · factor`, rounded, in place.
+    private static void scale(float[] x, int count, float factor, DType dtype) {
+        for (int i = 0; i < count; i += LANES) {
+            Tiles.round(FloatVector.fromArray(F, x, i).mul(factor), dtype).intoArray(x, i);
         }
     }
 
     private static VectorMask<Float> passes(FloatVector x, Block block, IntxGrid grid, GradientRule rule) {
-        // What is compared is an integer.
-        float margin = rule == GradientRule.CLOSED ? 0.5f : -0.5f;
-        FloatVector t = unclamped(x, block, grid);
+        return passes(unclamped(x, block, grid), grid, margin(rule));
+    }
+
+    /// How far beyond the smallest and the largest code the gradient passes: what is compared is an integer.
+    private static float margin(GradientRule rule) {
+        return rule == GradientRule.CLOSED ? 0.5f : -0.5f;
+    }
+
+    private static VectorMask<Float> passes(FloatVector t, IntxGrid grid, float margin) {
         return t.compare(GT, grid.qmin() - margin).and(t.compare(LT, grid.qmax() + margin));
+    }
+
+    /// The code less its zero point.
+    private static FloatVector offset(FloatVector t, Block block, IntxGrid grid) {
+        return t.max(grid.qmin()).min(grid.qmax()).sub(block.zeroPoint());
     }
 
     /// The code before it is clamped. The sum with the zero point needs no rounding: it is exact up to 256 in

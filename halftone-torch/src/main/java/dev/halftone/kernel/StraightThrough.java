@@ -19,8 +19,8 @@ public final class StraightThrough {
     ///
     /// Under IDENTITY, and for grids whose library passes gradients by its clamps, the backward pass is the
     /// identity and needs no memory. Under CLOSED and OPEN it is the
-    /// arithmetic of the library that the grid mirrors; intN keeps one byte for each value (see
-    /// [dev.halftone.quant.IntxOracle]), other grids keep the values.
+    /// arithmetic of the library that the grid mirrors; intN keeps one bit for each value in the vector
+    /// kernel and one byte in the others (see [dev.halftone.quant.IntxOracle]), other grids keep the values.
     ///
     /// @param x `[…, K]` in the grid's dtype, on any device that `kernel` can work on
     /// @return of the same shape and dtype
@@ -31,7 +31,11 @@ public final class StraightThrough {
         if (rule == GradientRule.IDENTITY || kernel.grid().passThrough()) {
             return identity(x, kernel);
         }
-        return kernel instanceof IntxKernel intx ? masked(x, rule, intx) : hooked(x, rule, kernel);
+        return switch (kernel) {
+            case VectorIntx vectors -> noted(x, rule, vectors);
+            case IntxKernel intx -> masked(x, rule, intx);
+            default -> hooked(x, rule, kernel);
+        };
     }
 
     private static Tensor identity(Tensor x, GridKernel kernel) {
@@ -48,6 +52,15 @@ public final class StraightThrough {
             Tensor y = Ops.copy(x);
             Hooks.onGradient(y, x.detach(), (values, upstream) -> kernel.gradient(values, upstream, rule));
             kernel.fakeQuantize(x.detach(), y.detach());
+            return scope.keep(y);
+        }
+    }
+
+    /// The node that copies, whose gradient depends on what the kernel noted on its way forward.
+    private static Tensor noted(Tensor x, GradientRule rule, VectorIntx kernel) {
+        try (Scope scope = Scope.open()) {
+            Tensor y = Ops.copy(x);
+            Hooks.onGradient(y, kernel.fakeQuantize(x.detach(), y.detach(), rule));
             return scope.keep(y);
         }
     }

@@ -44,9 +44,7 @@ record VectorKernel(Grid grid, Function<Tensor, VectorBlocks> blocks) implements
                 for (int b = first; b < last; b += perTile) {
                     int count = Math.min(perTile, last - b) * group;
                     Tiles.load(from, (long) b * group, tile, count, grid.dtype());
-                    for (int i = 0; i < count; i += group) {
-                        math.fakeQuantize(tile, i, i + group);
-                    }
+                    math.fakeQuantizeAll(tile, count, group);
                     Tiles.store(tile, count, to, (long) b * group, grid.dtype());
                 }
             });
@@ -75,9 +73,7 @@ record VectorKernel(Grid grid, Function<Tensor, VectorBlocks> blocks) implements
                     int count = Math.min(perTile, last - b) * group;
                     Tiles.load(from, (long) b * group, tile, count, grid.dtype());
                     Tiles.load(gradient, (long) b * group, g, count, grid.dtype());
-                    for (int i = 0; i < count; i += group) {
-                        math.gradient(tile, g, i, i + group, rule);
-                    }
+                    math.gradientAll(tile, g, count, group, rule);
                     Tiles.store(g, count, to, (long) b * group, grid.dtype());
                 }
             });

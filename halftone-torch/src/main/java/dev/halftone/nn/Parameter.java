@@ -50,12 +50,13 @@ public final class Parameter implements Weight {
             try (Scope _ = Scope.open();
                     NoGrad _ = NoGrad.open()) {
                 Tensor v = Ops.to(transformed(), computeDtype);
+                Tensor own = v.is_alias_of(master) ? v.clone() : v.detach();
                 if (s == null) {
-                    s = Scope.own(v.is_alias_of(master) ? v.clone() : v.detach());
+                    s = Scope.own(own);
                     s.requires_grad_(hasTrainee());
                     shadow = s;
                 } else {
-                    s.detach().copy_(v);
+                    s.set_data(own);
                 }
             }
             stale = false;
