@@ -86,10 +86,9 @@ def arguments():
 
 
 def environment(a):
-    """What both sides run under."""
+    """What both sides run under. How long a thread waits awake, and what becomes of freed memory, is as each side comes:
+    ours by its launcher, theirs by the defaults of its libraries, which are the faster ones for it."""
     env = dict(os.environ)
-    env.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    env.setdefault("KMP_BLOCKTIME", "0")
     env["OMP_NUM_THREADS"] = env["MKL_NUM_THREADS"] = str(a.threads)
     env["HALFTONE_JAVA_OPTIONS"] = " ".join(
         [env.get("HALFTONE_JAVA_OPTIONS", ""), "-XX:ActiveProcessorCount=%d" % a.threads]).strip()
@@ -117,7 +116,6 @@ def session(a, env):
         "threads": a.threads,
         "flags": [f for f in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if f in flags],
         "memory_gib": round(memory / (1 << 20)),
-        "omp_wait_policy": env["OMP_WAIT_POLICY"],
         "halftone": output("./halftone", "--version").splitlines()[0],
         "commit": output("git", "describe", "--always", "--dirty"),
         "python": platform.python_version(),
@@ -188,7 +186,7 @@ class Results:
         rows = report.read(self.file) if self.file.exists() else []
         self.done = {self.key(row) for row in rows if row["kind"] != "session"}
         new = session(a, env)
-        for key in ("cpu", "threads", "omp_wait_policy", "peers", "batch", "dtype", "warmup", "model"):
+        for key in ("cpu", "threads", "peers", "batch", "dtype", "warmup", "model"):
             if rows and rows[0][key] != new[key]:
                 sys.exit("bench: session %s was measured with %s %s. Choose another --session." % (a.session, key, rows[0][key]))
         self.write(new)

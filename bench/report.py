@@ -232,7 +232,7 @@ def machine(head, commands):
         "| processor | %s (family/model %s), %d processors, %s |" % (
             head["cpu"], head["family"], head["processors"], ", ".join(head["flags"]) or "none of AVX2, AVX-512, AMX"),
         "| memory | %d GiB |" % head["memory_gib"],
-        "| threads | %d on both sides, OMP_WAIT_POLICY=%s on both |" % (head["threads"], head["omp_wait_policy"]),
+        "| threads | %d on both sides |" % head["threads"],
         "| model | %s, %s, batch %d, AdamW, gradients clipped to norm 1 |" % (head["model"], head["dtype"], head["batch"]),
         "| Halftone | %s, commit %s |" % (head["halftone"], head["commit"]),
         "| peers | Python %s, %s |" % (head["python"], ", ".join("%s %s" % p for p in head["peers"].items())),
