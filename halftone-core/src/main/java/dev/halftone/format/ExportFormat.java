@@ -4,6 +4,7 @@ import dev.halftone.DType;
 import dev.halftone.InputException;
 import dev.halftone.format.compressed.CompressedTensors;
 import dev.halftone.format.gguf.LatticeBlocks;
+import dev.halftone.format.onnx.OnnxSchemes;
 import dev.halftone.quant.QuantScheme;
 import java.util.Arrays;
 import java.util.Collection;
@@ -15,8 +16,12 @@ import java.util.stream.Collectors;
 public enum ExportFormat {
     /// llama.cpp's file: codes and scales in its blocks, tokenizer and chat template inside.
     GGUF,
-    /// The folder of llm-compressor, for vLLM and transformers: the codes, the scales, and how inputs are quantized.
+    /// The folder of llm-compressor, for vLLM and transformers: the codes, the scales, and how inputs are
+    /// quantized.
     COMPRESSED_TENSORS,
+    /// A folder for onnxruntime: a graph whose products take the codes, with inputs quantized as the artifact
+    /// does it.
+    ONNX,
     /// A Hugging Face folder in float: the values that the codes stand for. Inputs stay in float too.
     HF;
 
@@ -50,7 +55,7 @@ public enum ExportFormat {
     public boolean quantizesActivations() {
         return switch (this) {
             case GGUF, HF -> false;
-            case COMPRESSED_TENSORS -> true;
+            case COMPRESSED_TENSORS, ONNX -> true;
         };
     }
 
@@ -73,6 +78,7 @@ public enum ExportFormat {
                 CompressedTensors.group(scheme).isEmpty()
                         ? Optional.of("compressed-tensors has no such codes, scales or inputs")
                         : Optional.empty();
+            case ONNX -> OnnxSchemes.misfit(scheme);
             case HF -> Optional.empty();
         };
     }

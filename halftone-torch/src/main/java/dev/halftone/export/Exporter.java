@@ -30,6 +30,7 @@ public interface Exporter {
         return switch (format) {
             case GGUF -> new GgufExporter();
             case COMPRESSED_TENSORS -> new CompressedTensorsExporter();
+            case ONNX -> new OnnxExporter();
             case HF -> new HfExporter();
         };
     }

@@ -7,11 +7,12 @@ import dev.halftone.torch.Torch;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 
-/// Rotary position embedding (Su et al. 2021): feature pairs of queries and keys are rotated by an angle that grows
-/// with the position, so that their products depend on distances only.
+/// Rotary position embedding (Su et al. 2021): feature pairs of queries and keys are rotated by an angle that
+/// grows with the position, so that their products depend on distances only.
 ///
-/// Features `i` and `i + d/2` form a pair, the layout of Hugging Face checkpoints. Angles, cosines and sines are
-/// computed in float32 and then rounded to the dtype of the hidden states (transformers 5, `LlamaRotaryEmbedding`).
+/// Features `i` and `i + d/2` form a pair, the layout of Hugging Face checkpoints. Angles, cosines and sines
+/// are computed in float32 and then rounded to the dtype of the hidden states (transformers 5,
+/// `LlamaRotaryEmbedding`).
 public final class RotaryEmbedding {
     private final double theta;
     private final RopeScaling scaling;
@@ -35,6 +36,16 @@ public final class RotaryEmbedding {
     /// How they were stretched.
     public RopeScaling scaling() {
         return scaling;
+    }
+
+    /// Radians per position of each pair of features.
+    public float[] frequencies() {
+        return frequencies.clone();
+    }
+
+    /// What cosines and sines are multiplied by.
+    public double magnitude() {
+        return magnitude;
     }
 
     /// Cosines and sines of one forward pass.
