@@ -44,7 +44,9 @@ final class OnnxActivations {
                 : graph.node(where, "Sub", hi, lo);
         String scale = graph.node(
                 where, "Max", graph.node(where, "Div", range, graph.number(g.steps())), graph.number(g.eps()));
-        String inverse = graph.node(where, "Div", graph.number(1f), scale);
+        // A constant 1 would do, but onnxruntime divides a single number by a tensor with an approximate reciprocal.
+        String one = graph.node(where, "Div", scale, scale);
+        String inverse = graph.node(where, "Div", one, scale);
         String steps = graph.node(where, "Round", graph.node(where, "Mul", x, inverse));
         if (g.symmetric()) {
             return graph.node(where, "Mul", clipped(where, steps, g.qmin(), g.qmax()), scale);
