@@ -5,6 +5,7 @@ import dev.halftone.InputException;
 import dev.halftone.format.compressed.CompressedTensors;
 import dev.halftone.format.gguf.LatticeBlocks;
 import dev.halftone.format.onnx.OnnxSchemes;
+import dev.halftone.format.torchao.Torchao;
 import dev.halftone.quant.QuantScheme;
 import java.util.Arrays;
 import java.util.Collection;
@@ -22,6 +23,8 @@ public enum ExportFormat {
     /// A folder for onnxruntime: a graph whose products take the codes, with inputs quantized as the artifact
     /// does it.
     ONNX,
+    /// A folder of torchao's tensors, for transformers.
+    TORCHAO,
     /// A Hugging Face folder in float: the values that the codes stand for. Inputs stay in float too.
     HF;
 
@@ -55,7 +58,7 @@ public enum ExportFormat {
     public boolean quantizesActivations() {
         return switch (this) {
             case GGUF, HF -> false;
-            case COMPRESSED_TENSORS, ONNX -> true;
+            case COMPRESSED_TENSORS, ONNX, TORCHAO -> true;
         };
     }
 
@@ -79,6 +82,7 @@ public enum ExportFormat {
                         ? Optional.of("compressed-tensors has no such codes, scales or inputs")
                         : Optional.empty();
             case ONNX -> OnnxSchemes.misfit(scheme);
+            case TORCHAO -> Torchao.misfit(scheme);
             case HF -> Optional.empty();
         };
     }

@@ -31,6 +31,7 @@ public interface Exporter {
             case GGUF -> new GgufExporter();
             case COMPRESSED_TENSORS -> new CompressedTensorsExporter();
             case ONNX -> new OnnxExporter();
+            case TORCHAO -> new TorchaoExporter();
             case HF -> new HfExporter();
         };
     }

@@ -18,8 +18,8 @@ import java.util.TreeSet;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
 
-/// A model folder: its configuration, and its tensors as one collection, whether they lie in `model.safetensors` or
-/// in the shards that `model.safetensors.index.json` lists.
+/// A model folder: its configuration, and its tensors as one collection, whether they lie in
+/// `model.safetensors` or in the shards that `model.safetensors.index.json` lists.
 public final class HfFolder implements AutoCloseable {
     static final String CONFIG = "config.json";
     static final String WEIGHTS = "model.safetensors";
@@ -166,6 +166,13 @@ public final class HfFolder implements AutoCloseable {
     /// @throws InputException if there is no such tensor
     public MemorySegment data(String name) {
         return fileHolding(name).data(name);
+    }
+
+    /// What the file that holds a tensor says beside its tensors.
+    ///
+    /// @throws InputException if there is no such tensor
+    public Map<String, String> metadata(String name) {
+        return fileHolding(name).metadata();
     }
 
     /// The file that holds a tensor, for messages.

@@ -1,12 +1,6 @@
 package dev.halftone.format.onnx;
 
-import dev.halftone.quant.CompressedIntGrid;
-import dev.halftone.quant.GgufGrid;
-import dev.halftone.quant.GgufLattice;
-import dev.halftone.quant.Granularity;
 import dev.halftone.quant.Grid;
-import dev.halftone.quant.IntxGrid;
-import dev.halftone.quant.LearnedGrid;
 import java.util.Optional;
 
 /// How `com.microsoft::MatMulNBits` has the codes of a weight `[N, K]`, of which it takes 2, 4 or 8 bits:
@@ -26,15 +20,6 @@ public record NBits(int bits, int block) {
     /// What onnxruntime has kernels for; a larger block goes a slower way.
     private static final int LARGEST = 256;
 
-    /// Whether the values of a grid are codes, less a whole zero point, times a scale.
-    static boolean computes(Grid grid) {
-        return switch (grid) {
-            case IntxGrid _, LearnedGrid _, CompressedIntGrid _ -> true;
-            case GgufGrid g -> !g.lattice().hasMinimum() && g.lattice().rule() != GgufLattice.Rule.E2M1;
-            default -> false;
-        };
-    }
-
     /// The layout of a grid's codes; empty where its groups are cut into no blocks that large, and each code
     /// has a byte of its own.
     ///
@@ -44,11 +29,6 @@ public record NBits(int bits, int block) {
         int block = Math.min(LARGEST, Integer.lowestOneBit(group));
         int bits = grid.codeBits() <= 2 ? 2 : grid.codeBits() <= 4 ? 4 : 8;
         return block < SMALLEST ? Optional.empty() : Optional.of(new NBits(bits, block));
-    }
-
-    /// How often a group's scale is repeated.
-    public int repeats(Granularity granularity, int columns) {
-        return granularity.groupSize(columns) / block;
     }
 
     /// Codes in a byte, the first in the lowest bits.

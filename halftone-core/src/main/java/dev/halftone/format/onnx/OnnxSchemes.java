@@ -14,7 +14,7 @@ public final class OnnxSchemes {
     /// Why a scheme does not fit; empty where it does.
     public static Optional<String> misfit(QuantScheme scheme) {
         Grid inputs = scheme.activations(DType.F32);
-        if (!NBits.computes(scheme.weights(DType.F32))) {
+        if (!scheme.weights(DType.F32).affine()) {
             return Optional.of("onnxruntime multiplies by no such codes and scales");
         }
         if (scheme.staticActivations() || !(inputs == null || integers(inputs))) {
