@@ -61,12 +61,10 @@ final class OnnxSource implements ParameterSource {
         }
         Grid grid = layer.scheme().weights(layer.dtype());
         int columns = Math.toIntExact(shape[1]);
-        Optional<NBits> layout = file.layout(name);
+        Optional<NBits> layout = file.layout(name, columns);
         if (!layout.equals(NBits.of(grid, columns))) {
             throw mismatch(
-                    name,
-                    "its product takes other codes than those of "
-                            + layer.scheme().label());
+                    name, "it has other codes than those of " + layer.scheme().label());
         }
         long[] scaleShape = grid.granularity().scaleShape(shape);
         int groups = Math.toIntExact(scaleShape[1]);

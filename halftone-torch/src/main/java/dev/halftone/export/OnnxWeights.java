@@ -114,11 +114,13 @@ final class OnnxWeights {
     private String unpacked(String path, NBits layout, long columns, String... rows) {
         long blocks = columns / layout.block();
         String codes = graph.node(path, "Reshape", codes(path, layout, rows[0]), graph.wholes(0, 0, blocks, -1));
-        String zero = graph.number((float) layout.middle());
+        String zero;
         if (rows.length > 2) {
             String all = graph.node(path, "Reshape", codes(path, layout, rows[2]), graph.wholes(0, 0, -1));
             String some = graph.node(path, "Slice", all, graph.wholes(0), graph.wholes(blocks), graph.wholes(-1));
             zero = graph.node(path, "Unsqueeze", some, graph.wholes(-1));
+        } else {
+            zero = graph.number((float) layout.middle());
         }
         String scale = graph.node(path, "Unsqueeze", rows[1], graph.wholes(-1));
         String values = graph.node(path, "Mul", graph.node(path, "Sub", codes, zero), scale);

@@ -43,7 +43,7 @@ import tools.jackson.databind.JsonNode;
 class ExportRecipeTest {
     private static final String Q4_0 = "{_component_: GGUFWeightOnlyConfig, type: q4_0}";
 
-    /// What every format holds but ONNX.
+    /// What every format holds but those for integers alone.
     private static final String MXFP4 =
             "{_component_: MXWeightOnlyConfig, weight_dtype: mxfp4, scaling_mode: even, numerics: compressed_tensors}";
 
@@ -157,14 +157,18 @@ class ExportRecipeTest {
     @CsvSource(
             delimiter = '|',
             value = {
-                "{_component_: IntxWeightOnlyConfig, weight_dtype: int4, groupsize: 32, include: ['*'], exclude: []}|bf16",
-                "{_component_: W4A16, groupsize: 8, symmetric: false}|fp32",
-                "{_component_: Int8DynamicActivationIntxWeightConfig, weight_dtype: int4, groupsize: channel}|fp32",
+                "{_component_: IntxWeightOnlyConfig, weight_dtype: int3, groupsize: 32, include: ['*', model.embed_tokens], exclude: []}|bf16|torchao",
+                "{_component_: Int8DynamicActivationInt8WeightConfig, act_mapping_type: asymmetric}|bf16|torchao",
+                "{_component_: W4A16, groupsize: 8, symmetric: false}|fp32|torchao",
+                "{_component_: IntxWeightOnlyConfig, weight_dtype: int4, groupsize: 32, include: ['*', model.embed_tokens], exclude: []}|bf16|onnx",
+                "{_component_: W4A16, groupsize: 8, symmetric: false}|fp32|onnx",
+                "{_component_: Int8DynamicActivationIntxWeightConfig, weight_dtype: int4, groupsize: channel}|fp32|onnx",
             })
-    void anOnnxFolderIsLoadedAsTheArtifactThatItIs(String quantizer, String dtype) throws IOException {
+    void aFolderWithCodesIsLoadedAsTheArtifactThatItIs(String quantizer, String dtype, String format)
+            throws IOException {
         Path model = TinyModels.write(dir.resolve("model"), "qwen2", "{\"tie_word_embeddings\": true}");
         Path artifact = TinyModels.quantize(model, dir.resolve("artifact"), quantizer, dtype);
-        ExportRecipe.Result result = export(artifact, ExportFormat.ONNX);
+        ExportRecipe.Result result = export(artifact, ExportFormat.parse(format));
         requireEqual(result.certificate());
         assertThat(result.output()).isDirectoryContaining("glob:**/tokenizer.json");
         try (CausalLm expected = Checkpoints.load(artifact, DType.F32, Device.CPU);
@@ -312,7 +316,8 @@ class ExportRecipeTest {
     @EnumSource(ExportFormat.class)
     void anExportThatFailsLeavesTheEarlierOneAsItWas(ExportFormat format) throws IOException {
         Path model = TinyModels.write(dir.resolve("model"), "llama", "{}");
-        String quantizer = format == ExportFormat.ONNX ? Q4_0 : MXFP4;
+        boolean integers = format == ExportFormat.ONNX || format == ExportFormat.TORCHAO;
+        String quantizer = integers ? Q4_0 : MXFP4;
         Path artifact = TinyModels.quantize(model, dir.resolve("artifact"), quantizer, "fp32");
         Path out = export(artifact, format).output();
         byte[] earlier = Files.readAllBytes(weights(out));

@@ -86,12 +86,12 @@ class OnnxRuntimeTest {
             value = {
                 "{_component_: IntxWeightOnlyConfig, weight_dtype: int2, groupsize: 16}",
                 "{_component_: IntxWeightOnlyConfig, weight_dtype: int3, groupsize: 64}",
-                "{_component_: IntxWeightOnlyConfig, weight_dtype: int4, groupsize: channel, include: ['*'], exclude: []}",
-                "{_component_: IntxWeightOnlyConfig, weight_dtype: int4, groupsize: 8, include: ['*'], exclude: []}",
+                "{_component_: IntxWeightOnlyConfig, weight_dtype: int4, groupsize: channel, include: ['*', model.embed_tokens], exclude: []}",
+                "{_component_: IntxWeightOnlyConfig, weight_dtype: int4, groupsize: 8, include: ['*', model.embed_tokens], exclude: []}",
                 "{_component_: IntxWeightOnlyConfig, weight_dtype: int8, groupsize: 8}",
                 "{_component_: IntxWeightOnlyConfig, weight_dtype: int5, groupsize: channel}",
-                "{_component_: IntxWeightOnlyConfig, weight_dtype: int8, groupsize: channel, include: ['*'], exclude: []}",
-                "{_component_: W4A16, groupsize: 32, symmetric: false, include: ['*'], exclude: []}",
+                "{_component_: IntxWeightOnlyConfig, weight_dtype: int8, groupsize: channel, include: ['*', model.embed_tokens], exclude: []}",
+                "{_component_: W4A16, groupsize: 32, symmetric: false, include: ['*', model.embed_tokens], exclude: []}",
                 "{_component_: W4A16, groupsize: 8, symmetric: false}",
                 "{_component_: GGUFWeightOnlyConfig, type: q4_0}",
                 "{_component_: GGUFWeightOnlyConfig, type: q8_0}",
@@ -163,7 +163,7 @@ class OnnxRuntimeTest {
     @CsvSource(
             delimiter = '|',
             value = {
-                "llama|{_component_: IntxWeightOnlyConfig, weight_dtype: int4, groupsize: 32, include: ['*'], exclude: []}|bf16",
+                "llama|{_component_: IntxWeightOnlyConfig, weight_dtype: int4, groupsize: 32, include: ['*', model.embed_tokens], exclude: []}|bf16",
                 "mistral|{_component_: W4A16, groupsize: 8, symmetric: false}|fp32",
                 "qwen2|{_component_: Int8DynamicActivationIntxWeightConfig, weight_dtype: int4, groupsize: 32}|bf16",
                 "qwen3|{_component_: Int8DynamicActivationInt8WeightConfig, numerics: compressed_tensors}|fp32",

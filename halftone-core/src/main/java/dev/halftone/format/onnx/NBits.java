@@ -14,8 +14,6 @@ import java.util.Optional;
 /// @param bits of a stored code
 /// @param block codes that share a scale
 public record NBits(int bits, int block) {
-    static final String PRODUCT = "MatMulNBits";
-
     private static final int SMALLEST = 16;
     /// What onnxruntime has kernels for; a larger block goes a slower way.
     private static final int LARGEST = 256;

@@ -9,18 +9,16 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Collections;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.NoSuchElementException;
 import java.util.Optional;
 import java.util.Set;
 
-/// A model that [OnnxWriter] wrote, read again: its operators, and its weights by their names.
+/// A model that [OnnxWriter] wrote, read again: its weights by their names.
 public final class OnnxFile implements AutoCloseable {
     private final Path folder;
     private final MappedFile model;
     private final MappedFile data;
-    private final List<OnnxNode> nodes;
     private final Map<String, OnnxTensor> weights;
 
     private OnnxFile(Path folder, MappedFile model, MappedFile data) {
@@ -30,7 +28,6 @@ public final class OnnxFile implements AutoCloseable {
         try {
             Message graph =
                     Message.parse(model.bytes().asByteBuffer()).messages(7).getFirst();
-            nodes = graph.messages(1).stream().map(OnnxNode::of).toList();
             weights = new LinkedHashMap<>();
             graph.messages(5).stream()
                     .map(OnnxTensor::of)
@@ -103,12 +100,17 @@ public final class OnnxFile implements AutoCloseable {
         return data.bytes().asSlice(tensor.offset(), tensor.bytes());
     }
 
-    /// How a weight's codes are laid out, as the product that multiplies by them says; empty where none does.
-    public Optional<NBits> layout(String weight) {
-        return nodes.stream()
-                .filter(n -> n.type().equals(NBits.PRODUCT) && n.inputs().get(1).equals(weight))
-                .map(n -> new NBits((int) n.whole("bits"), (int) n.whole("block_size")))
-                .findFirst();
+    /// How a quantized weight's codes are laid out, as its shape tells; empty where each has a byte of its
+    /// own.
+    ///
+    /// @throws InputException if there is no such weight
+    public Optional<NBits> layout(String weight, int columns) {
+        long[] shape = tensor(weight).shape();
+        if (shape.length != 3 || shape[1] == 0 || columns % shape[1] != 0) {
+            return Optional.empty();
+        }
+        long block = columns / shape[1];
+        return Optional.of(new NBits(Math.toIntExact(shape[2] * Byte.SIZE / block), Math.toIntExact(block)));
     }
 
     private OnnxTensor tensor(String name) {

@@ -27,15 +27,6 @@ public record OnnxNode(
         }
     }
 
-    /// The whole number of this name; 0 where there is none.
-    long whole(String name) {
-        return attributes.stream()
-                .filter(a -> a.name().equals(name))
-                .mapToLong(a -> a instanceof Attribute.Whole(String _, long value) ? value : 0)
-                .findFirst()
-                .orElse(0);
-    }
-
     /// A `NodeProto`.
     MessageWriter message() {
         MessageWriter node = new MessageWriter()
@@ -56,17 +47,5 @@ public record OnnxNode(
             case Attribute.Wholes(String _, long[] values) ->
                 out.wholes(8, values).whole(20, 7);
         };
-    }
-
-    static OnnxNode of(Message node) {
-        List<Attribute> attributes = node.messages(5).stream()
-                .<Attribute>map(a -> switch ((int) a.whole(20)) {
-                    case 2 -> new Attribute.Whole(a.text(1), a.whole(3));
-                    case 3 -> new Attribute.Text(a.text(1), a.text(4));
-                    case 7 -> new Attribute.Wholes(a.text(1), a.wholes(8));
-                    default -> throw new IllegalArgumentException("no attribute of Halftone's is of that type");
-                })
-                .toList();
-        return new OnnxNode(node.text(4), node.text(7), node.texts(1), node.texts(2), attributes);
     }
 }
