@@ -5,6 +5,7 @@ import dev.halftone.format.Json;
 import dev.halftone.format.LittleEndian;
 import dev.halftone.format.hf.HfFolder;
 import dev.halftone.format.safetensors.TensorInfo;
+import dev.halftone.format.torchao.Torchao;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -15,7 +16,8 @@ import tools.jackson.databind.node.ObjectNode;
 /// What is in a Hugging Face folder.
 final class FolderFacts {
 
-    /// In compressed-tensors' packed formats a weight has its codes in this tensor, and in some its size in the next.
+    /// In compressed-tensors' packed formats a weight has its codes in this tensor, and in some its size in
+    /// the next.
     private static final String PACKED = "_packed";
     private static final String SHAPE = "_shape";
     /// What else it takes to read a weight.
@@ -65,6 +67,9 @@ final class FolderFacts {
             return folder.has(shape)
                     ? product(folder, shape)
                     : 2 * folder.info(name).elements();
+        }
+        if (name.contains(Torchao.PREFIX)) {
+            return name.endsWith(Torchao.CODES) ? folder.info(name).elements() : 0;
         }
         if (INPUTS.stream().anyMatch(name::endsWith)) {
             return 0;
