@@ -8,8 +8,8 @@ import dev.halftone.format.compressed.CompressedTensors;
 import dev.halftone.format.hf.HfFolder;
 import dev.halftone.format.hf.HfWriter;
 import dev.halftone.format.safetensors.SafetensorsWriter.Entry;
+import dev.halftone.format.torchao.TensorClass;
 import dev.halftone.format.torchao.Torchao;
-import dev.halftone.kernel.Quantized;
 import dev.halftone.model.CausalLm;
 import dev.halftone.model.Models;
 import dev.halftone.nn.Parameter;
@@ -17,13 +17,11 @@ import dev.halftone.qat.Qat;
 import dev.halftone.qat.QuantizedWeight;
 import dev.halftone.quant.QuantScheme;
 import dev.halftone.torch.Device;
-import dev.halftone.torch.Torch;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import org.bytedeco.pytorch.Tensor;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -52,7 +50,7 @@ public final class TorchaoFolders {
         try (TensorFiles.Source source = new TensorFiles.Source()) {
             parameters.forEach((name, p) -> entries.add(source.entry(name, p.dtype(), p.shape(), p::master)));
             QuantizedFolders.distinct(model).forEach((layer, w) -> {
-                quantized.put(layer + ".weight", Torchao.tensor(w.scheme(), w.dtype(), w.shape()[1]));
+                quantized.put(layer + ".weight", Torchao.tensor(w.scheme(), w.dtype(), w.shape()));
                 entries.addAll(entries(layer + Torchao.PREFIX, w, source));
             });
             ObjectNode config = Json.readObject(artifact.resolve("config.json"));
@@ -66,17 +64,14 @@ public final class TorchaoFolders {
     }
 
     private static List<Entry> entries(String prefix, QuantizedWeight w, TensorFiles.Source source) {
-        Quantized q = w.quantized();
-        long[] blocks = Torch.shape(q.scale());
-        Tensor zeroPoint = q.zeroPoint();
-        return List.of(
-                source.entry(prefix + Torchao.CODES, q.codes(), DType.I8),
-                source.entry(prefix + Torchao.SCALE, q.scale(), w.grid().scaleDtype()),
-                source.entry(
-                        prefix + Torchao.ZERO_POINT,
-                        DType.I8,
-                        blocks,
-                        () -> zeroPoint == null ? Torch.zeros(DType.I8, blocks) : zeroPoint));
+        TensorClass type = Torchao.tensorClass(w.scheme());
+        return type.parts(w.grid(), w.shape()).stream()
+                .map(part -> source.entry(
+                        prefix + part.name(),
+                        part.dtype(),
+                        part.shape(),
+                        () -> TorchaoTensors.part(type, part, w.quantized())))
+                .toList();
     }
 
     private static ObjectNode config(CausalLm model) {

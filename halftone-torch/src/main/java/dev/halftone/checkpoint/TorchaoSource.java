@@ -2,8 +2,10 @@ package dev.halftone.checkpoint;
 
 import dev.halftone.DType;
 import dev.halftone.InputException;
-import dev.halftone.format.Json;
 import dev.halftone.format.hf.HfFolder;
+import dev.halftone.format.safetensors.TensorInfo;
+import dev.halftone.format.torchao.TensorClass;
+import dev.halftone.format.torchao.TensorClass.Part;
 import dev.halftone.format.torchao.Torchao;
 import dev.halftone.kernel.Quantized;
 import dev.halftone.model.HfSource;
@@ -21,7 +23,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import org.bytedeco.pytorch.Tensor;
-import org.jspecify.annotations.Nullable;
 
 /// The weights of a folder of torchao's tensors, as codes and scales of the schemes that it was written from.
 final class TorchaoSource implements ParameterSource {
@@ -53,50 +54,38 @@ final class TorchaoSource implements ParameterSource {
         if (layer == null) {
             return parameter(name, shape);
         }
-        Grid grid = layer.scheme().weights(layer.dtype());
-        long[] blocks = grid.granularity().scaleShape(shape);
         String prefix = path + Torchao.PREFIX;
+        TensorClass type = Torchao.tensorClass(layer.scheme());
+        Grid grid = layer.scheme().weights(layer.dtype());
         try (Scope _ = Scope.open()) {
-            Tensor codes = read(prefix + Torchao.CODES, DType.I8, shape);
+            Quantized q = TorchaoTensors.of(type, part -> read(prefix, part), grid, shape);
             String said = folder.metadata(prefix + Torchao.CODES).getOrDefault(name, "{}");
-            if (!Json.parseObject(said).equals(Torchao.tensor(layer.scheme(), layer.dtype(), shape[1]))) {
-                throw mismatch(
-                        name,
-                        "its metadata describes another tensor than one of "
-                                + layer.scheme().label());
+            String expected =
+                    Torchao.tensor(layer.scheme(), layer.dtype(), shape).toString();
+            if (q == null || !said.equals(expected)) {
+                throw mismatch(name, "it is no tensor of " + layer.scheme().label());
             }
-            Tensor scale = read(prefix + Torchao.SCALE, grid.scaleDtype(), blocks);
-            Tensor zeroPoint = read(prefix + Torchao.ZERO_POINT, DType.I8, blocks);
+            Tensor zeroPoint = q.zeroPoint();
             return new QuantizedWeight(
                     layer.scheme(),
                     layer.dtype(),
                     computeDtype,
                     new Quantized(
-                            Ops.to(codes, device),
-                            Ops.to(scale, device),
-                            zeroPoint(name, zeroPoint, grid.zeroPointDtype()),
+                            Ops.to(q.codes(), device),
+                            Ops.to(q.scale(), device),
+                            zeroPoint == null ? null : Ops.to(zeroPoint, device),
                             null));
         }
     }
 
-    /// @param dtype null for a grid without zero points, whose are all stored as 0
-    private @Nullable Tensor zeroPoint(String name, Tensor stored, @Nullable DType dtype) {
-        if (dtype != null) {
-            return Ops.to(Ops.to(stored, dtype), device);
-        }
-        if (Ops.to(stored, DType.BOOL).any().item_bool()) {
-            throw mismatch(name, "its scheme has no zero points, and the folder has some");
-        }
-        return null;
-    }
-
-    private Tensor read(String name, DType dtype, long... shape) {
-        if (folder.info(name).dtype() != dtype
-                || !Arrays.equals(folder.info(name).shape(), shape)) {
-            throw mismatch(name, "config.json asks for %s%s".formatted(dtype, Arrays.toString(shape)));
+    private Tensor read(String prefix, Part part) {
+        String name = prefix + part.name();
+        TensorInfo info = folder.info(name);
+        if (info.dtype() != part.dtype() || !Arrays.equals(info.shape(), part.shape())) {
+            throw mismatch(name, "config.json asks for %s%s".formatted(part.dtype(), Arrays.toString(part.shape())));
         }
         taken.add(name);
-        return Torch.of(folder.data(name), dtype, shape);
+        return Torch.of(folder.data(name), part.dtype(), part.shape());
     }
 
     private InputException mismatch(String name, String why) {

@@ -1,30 +1,22 @@
 package dev.halftone.format.torchao;
 
+import static dev.halftone.format.torchao.TorchaoJson.typed;
+
 import dev.halftone.DType;
 import dev.halftone.format.Json;
-import dev.halftone.quant.Granularity;
-import dev.halftone.quant.Grid;
-import dev.halftone.quant.Int8Scheme;
-import dev.halftone.quant.IntxGrid;
-import dev.halftone.quant.Numerics;
 import dev.halftone.quant.QuantScheme;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
-/// Schemes in the terms of torchao 0.18: the tensor classes that hold their weights, and the configurations
-/// that make such tensors.
-///
-/// A tensor is stored as torchao's `prototype/safetensors` does it: `<layer>._weight_qdata` (int8 codes `[N,
-/// K]`), `<layer>._weight_scale` and `<layer>._weight_zero_point` (`[N, K / group]`), and in the file's
-/// metadata, under `<layer>.weight`, the class and all else that its constructor takes.
-///
-/// - `IntxUnpackedToInt8Tensor`: weights that are codes, less a zero point, times a scale, with inputs in
-///   float or in 8 bits, asymmetric per token, by torchao's formulas.
-/// - `Int8Tensor`: int8 weights and inputs by torchao's formulas.
+/// Schemes in the terms of torchao 0.18, and how its tensors are stored, as its `prototype/safetensors` does
+/// it: the parts of a weight in tensors `<layer>._weight_qdata`, `<layer>._weight_scale` and so on, and in
+/// the file's metadata, under `<layer>.weight`, its class ([TensorClass]) and all else that its constructor
+/// takes.
 public final class Torchao {
     /// Its `quant_method`.
     public static final String METHOD = "torchao";
@@ -35,53 +27,29 @@ public final class Torchao {
     public static final String SCALE = "scale";
     public static final String ZERO_POINT = "zero_point";
 
-    private static final String TYPE = "_type";
-    private static final String DATA = "_data";
-    private static final String TORCH_DTYPE = "torch.dtype";
-    private static final String MAPPING_TYPE = "MappingType";
-    private static final String SYMMETRIC = "SYMMETRIC";
-    private static final String ASYMMETRIC = "ASYMMETRIC";
-
     private Torchao() {}
 
     /// Why no tensor class computes a scheme; empty where one does.
     public static Optional<String> misfit(QuantScheme scheme) {
-        if (scheme instanceof Int8Scheme) {
-            return Optional.empty();
-        }
-        if (!scheme.weights(DType.F32).affine()) {
-            return Optional.of("no tensor class that Halftone writes has such codes and scales");
-        }
-        boolean inputsFit = scheme.activations(DType.F32) == null || inputsAreTorchaos(scheme);
-        return inputsFit ? Optional.empty() : Optional.of("torchao quantizes the inputs of such weights otherwise");
+        return TensorClass.of(scheme).isPresent()
+                ? Optional.empty()
+                : Optional.of("none of torchao's tensor classes here has such weights with such inputs");
     }
 
-    private static boolean inputsAreTorchaos(QuantScheme scheme) {
-        return List.of(DType.F32, DType.BF16).stream()
-                .allMatch(d -> IntxGrid.activations(Numerics.TORCHAO, d).equals(scheme.activations(d)));
+    /// The class that holds the weights of a scheme that fits.
+    public static TensorClass tensorClass(QuantScheme scheme) {
+        return TensorClass.of(scheme).orElseThrow();
     }
 
     /// What a file's metadata says of a weight.
     ///
     /// @param dtype of the weight that was quantized
-    public static ObjectNode tensor(QuantScheme scheme, DType dtype, long columns) {
-        Grid grid = scheme.weights(dtype);
-        ObjectNode data = Json.object();
-        if (scheme instanceof Int8Scheme(boolean asymmetric)) {
-            ObjectNode inputs = Json.object();
-            inputs.set("granularity", typed("PerRow", Json.object().put("dim", -1)));
-            inputs.set("mapping_type", mapping(!asymmetric));
-            inputs.put("reduce_range", false);
-            data.set("act_quant_kwargs", typed("QuantizeTensorToInt8Kwargs", inputs));
-            data.put("reduce_range", false);
-        } else {
-            data.set("target_dtype", named(TORCH_DTYPE, "int" + grid.codeBits()));
-            data.put("activation_quantization", scheme.activations(dtype) == null ? null : "int8_asym_per_token");
-        }
-        data.putArray("block_size").add(1).add(grid.granularity().groupSize(columns));
-        data.set("dtype", named(TORCH_DTYPE, dtype.torchName()));
-        ObjectNode tensor = typed(scheme instanceof Int8Scheme ? "Int8Tensor" : "IntxUnpackedToInt8Tensor", data);
-        tensor.putArray("_tensor_data_names").add(CODES).add(SCALE).add(ZERO_POINT);
+    /// @param shape `[N, K]`
+    public static ObjectNode tensor(QuantScheme scheme, DType dtype, long... shape) {
+        TensorClass type = tensorClass(scheme);
+        ObjectNode tensor = typed(type.label(), type.attributes(scheme, dtype, shape));
+        ArrayNode parts = tensor.putArray("_tensor_data_names");
+        type.parts(scheme.weights(dtype), shape).forEach(part -> parts.add(part.name()));
         return tensor;
     }
 
@@ -91,15 +59,13 @@ public final class Torchao {
     /// @param floats names of the other tensors
     public static Map<String, String> metadata(Map<String, ObjectNode> quantized, Iterable<String> floats) {
         Map<String, String> metadata = new LinkedHashMap<>();
-        List<String> names = new ArrayList<>(quantized.keySet());
         quantized.forEach((name, tensor) -> metadata.put(name, tensor.toString()));
         for (String name : floats) {
-            names.add(name);
-            metadata.put(name, Json.object().put(TYPE, "Tensor").toString());
+            metadata.put(name, Json.object().put(TorchaoJson.TYPE, "Tensor").toString());
         }
-        ObjectNode list = Json.object();
-        names.forEach(list.putArray("names")::add);
-        metadata.put("tensor_names", list.get("names").toString());
+        ArrayNode names = Json.object().putArray("tensor_names");
+        metadata.keySet().forEach(names::add);
+        metadata.put("tensor_names", names.toString());
         return metadata;
     }
 
@@ -110,13 +76,18 @@ public final class Torchao {
     /// @param embedding whether the embedding is quantized too
     public static ObjectNode config(Map<QuantScheme, List<String>> layers, List<String> floats, boolean embedding) {
         ObjectNode config = Json.object().put("quant_method", METHOD);
-        ObjectNode type;
-        if (layers.size() == 1) {
-            type = configuration(layers.keySet().iterator().next());
+        List<ObjectNode> types = new ArrayList<>();
+        layers.keySet().forEach(scheme -> types.add(tensorClass(scheme).configuration(scheme)));
+        ObjectNode type = types.getFirst();
+        if (types.size() == 1) {
             floats.forEach(config.putArray("modules_to_not_convert")::add);
         } else {
             ObjectNode each = Json.object();
-            layers.forEach((scheme, names) -> names.forEach(name -> each.set(name, configuration(scheme))));
+            int i = 0;
+            for (List<String> names : layers.values()) {
+                ObjectNode its = types.get(i++);
+                names.forEach(name -> each.set(name, its));
+            }
             ObjectNode data = Json.object();
             data.set("fqn_to_config", each.putNull("_default"));
             type = typed("FqnToConfig", data).put("_version", 1);
@@ -125,43 +96,5 @@ public final class Torchao {
         config.put("include_input_output_embeddings", embedding);
         config.put("untie_embedding_weights", false);
         return config;
-    }
-
-    /// What torchao's `quantize_` takes to make such weights.
-    private static ObjectNode configuration(QuantScheme scheme) {
-        if (scheme instanceof Int8Scheme(boolean asymmetric)) {
-            ObjectNode data = Json.object();
-            data.set("act_mapping_type", mapping(!asymmetric));
-            return typed("Int8DynamicActivationInt8WeightConfig", data).put("_version", 2);
-        }
-        Grid grid = scheme.weights(DType.F32);
-        boolean inputs = scheme.activations(DType.F32) != null;
-        ObjectNode data = Json.object();
-        data.set("weight_dtype", named(TORCH_DTYPE, "int" + grid.codeBits()));
-        data.set(inputs ? "weight_granularity" : "granularity", granularity(grid.granularity()));
-        data.set(inputs ? "weight_mapping_type" : "mapping_type", mapping(grid.zeroPointDtype() == null));
-        return typed(inputs ? "Int8DynamicActivationIntxWeightConfig" : "IntxWeightOnlyConfig", data)
-                .put("_version", 2);
-    }
-
-    private static ObjectNode granularity(Granularity granularity) {
-        ObjectNode json = granularity instanceof Granularity.PerGroup(int size)
-                ? typed("PerGroup", Json.object().put("group_size", size))
-                : typed("PerAxis", Json.object().put("axis", 0));
-        return json.put("_version", 1);
-    }
-
-    private static ObjectNode mapping(boolean symmetric) {
-        return named(MAPPING_TYPE, symmetric ? SYMMETRIC : ASYMMETRIC);
-    }
-
-    private static ObjectNode named(String type, String value) {
-        return Json.object().put(TYPE, type).put(DATA, value);
-    }
-
-    private static ObjectNode typed(String type, ObjectNode data) {
-        ObjectNode json = Json.object().put(TYPE, type);
-        json.set(DATA, data);
-        return json;
     }
 }
