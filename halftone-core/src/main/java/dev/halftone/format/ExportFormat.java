@@ -17,8 +17,7 @@ import java.util.stream.Collectors;
 public enum ExportFormat {
     /// llama.cpp's file: codes and scales in its blocks, tokenizer and chat template inside.
     GGUF,
-    /// The folder of llm-compressor, for vLLM and transformers: the codes, the scales, and how inputs are
-    /// quantized.
+    /// The folder of llm-compressor, for vLLM and transformers: the codes, the scales, and how inputs are quantized.
     COMPRESSED_TENSORS,
     /// A folder for onnxruntime: a graph whose products take the codes, with inputs quantized as the artifact
     /// does it.

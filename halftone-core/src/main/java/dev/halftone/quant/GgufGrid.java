@@ -4,8 +4,8 @@ import dev.halftone.DType;
 import dev.halftone.quant.GgufLattice.Rule;
 import org.jspecify.annotations.Nullable;
 
-/// A [GgufLattice] for weights of one dtype. Its blocks have one size; its codes are those of a file, less
-/// the offset that makes them unsigned there.
+/// A [GgufLattice] for weights of one dtype. Its blocks have one size; its codes are those of a file, less the
+/// offset that makes them unsigned there.
 ///
 /// @param dtype type of the values; the arithmetic is in float32 whatever it is
 public record GgufGrid(GgufLattice lattice, DType dtype) implements Grid {

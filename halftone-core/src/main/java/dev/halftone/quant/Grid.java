@@ -3,11 +3,11 @@ package dev.halftone.quant;
 import dev.halftone.DType;
 import org.jspecify.annotations.Nullable;
 
-/// What blocks of values are mapped to: one side of a [QuantScheme], its weights or its activations, for
-/// tensors of one dtype. A block is a run of neighbours along the last dimension that share a scale.
+/// What blocks of values are mapped to: one side of a [QuantScheme], its weights or its activations, for tensors of
+/// one dtype. A block is a run of neighbours along the last dimension that share a scale.
 ///
-/// A grid is data. [#oracle()] is its arithmetic, in plain Java; kernels compute the same bits faster. A
-/// closed family: the compiler names every place that a new grid has to fill.
+/// A grid is data. [#oracle()] is its arithmetic, in plain Java; kernels compute the same bits faster. A closed
+/// family: the compiler names every place that a new grid has to fill.
 public sealed interface Grid
         permits IntxGrid,
                 LearnedGrid,

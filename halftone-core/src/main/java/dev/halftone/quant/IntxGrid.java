@@ -3,16 +3,16 @@ package dev.halftone.quant;
 import dev.halftone.DType;
 import org.jspecify.annotations.Nullable;
 
-/// The integers that a block of values is mapped to, and the types that the arithmetic runs in: an
-/// [IntxScheme] applied to tensors of one dtype. A block is a run of neighbours along the last dimension that
-/// share a scale: a group of a weight's row, or a whole token of an activation.
+/// The integers that a block of values is mapped to, and the types that the arithmetic runs in: an [IntxScheme]
+/// applied to tensors of one dtype. A block is a run of neighbours along the last dimension that share a scale: a
+/// group of a weight's row, or a whole token of an activation.
 ///
 /// [IntxOracle] is the arithmetic itself.
 ///
 /// @param qmin smallest code
 /// @param qmax largest code
-/// @param symmetric whether zero is code 0 and the scale comes from the largest magnitude; otherwise a zero
-///     point places the range [min, max] of the block
+/// @param symmetric whether zero is code 0 and the scale comes from the largest magnitude; otherwise a zero point
+///     places the range [min, max] of the block
 /// @param dtype type of the values, in which scale and zero point are chosen
 /// @param scaleDtype type of the scale, which carries the products with it
 /// @param eps smallest scale
@@ -80,8 +80,8 @@ public record IntxGrid(
         return new IntxOracle(this);
     }
 
-    /// What the range of a block (its largest magnitude, where symmetric) is divided by to give the scale.
-    /// Symmetric int4 divides by 7.5, so that the largest magnitude lies half a step beyond the largest code.
+    /// What the range of a block (its largest magnitude, where symmetric) is divided by to give the scale. Symmetric
+    /// int4 divides by 7.5, so that the largest magnitude lies half a step beyond the largest code.
     public float steps() {
         return symmetric ? (qmax - qmin) / 2f : qmax - qmin;
     }

@@ -33,8 +33,8 @@ public final class Checkpoints {
 
     /// Loads a model, float or quantized.
     ///
-    /// @param dtype what floating point weights are converted to; codes and scales of an artifact are taken
-    ///     as they are
+    /// @param dtype what floating point weights are converted to; codes and scales of an artifact are taken as
+    ///     they are
     /// @param computeDtype what the products of linear layers are computed in: see [CausalLm#setComputeDtype]
     /// @throws InputException if the path is none of them, or its configuration and its weights don't fit
     public static CausalLm load(Path dir, DType dtype, DType computeDtype, Device device) {
@@ -51,8 +51,8 @@ public final class Checkpoints {
         }
     }
 
-    /// Loads a model whose weights stay packed beneath adapters: an artifact or a GGUF file as it stands, or
-    /// a float model whose weights `packing` packs as they are read.
+    /// Loads a model whose weights stay packed beneath adapters: an artifact or a GGUF file as it stands, or a float
+    /// model whose weights `packing` packs as they are read.
     ///
     /// @param packing null for a model that is quantized already; a float model then stays in float
     /// @throws InputException as [#load], and if a quantized model is to be packed again
@@ -129,8 +129,8 @@ public final class Checkpoints {
         return model;
     }
 
-    /// The model that a folder's `config.json` describes, with random weights: those that the folder has are
-    /// not read.
+    /// The model that a folder's `config.json` describes, with random weights: those that the folder has are not
+    /// read.
     ///
     /// @param seed same seed, same numbers
     /// @throws InputException if the configuration is missing, wrong or of an unsupported family
@@ -140,9 +140,9 @@ public final class Checkpoints {
         return model;
     }
 
-    /// Writes the trained values of a float model, or of one prepared for quantization, each in the dtype
-    /// that it has in the folder which the model was loaded from, with everything else of that folder. Where
-    /// it has no weights, its configuration names the dtype.
+    /// Writes the trained values of a float model, or of one prepared for quantization, each in the dtype that
+    /// it has in the folder which the model was loaded from, with everything else of that folder. Where it has no
+    /// weights, its configuration names the dtype.
     ///
     /// @param original the folder that the model was loaded from
     /// @param maxShardBytes size above which weights go into several files

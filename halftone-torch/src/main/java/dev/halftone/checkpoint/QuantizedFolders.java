@@ -40,18 +40,17 @@ import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
 
-/// Quantized models as Hugging Face folders, as compressed-tensors has them, which transformers and vLLM
-/// load: a quantized layer has codes and scales in the tensors of a [CompressionFormat], and where its
-/// activations are static
+/// Quantized models as Hugging Face folders, as compressed-tensors has them, which transformers and vLLM load: a
+/// quantized layer has codes and scales in the tensors of a [CompressionFormat], and where its activations are static
 ///
 /// ```text
 /// input_scale          float32 [1]       of ModelOpt's numbers the amax
 /// input_zero_point     int8 [1]          where they are asymmetric
 /// ```
 ///
-/// Everything else is stored as the model has it. `config.json` gets `quantization_config` for other tools,
-/// and under `halftone` the schemes, their layers and the dtype of the arithmetic, exactly, for us. Schemes
-/// that compressed-tensors cannot express have a folder of the same kind that only Halftone reads.
+/// Everything else is stored as the model has it. `config.json` gets `quantization_config` for other tools, and
+/// under `halftone` the schemes, their layers and the dtype of the arithmetic, exactly, for us. Schemes that
+/// compressed-tensors cannot express have a folder of the same kind that only Halftone reads.
 public final class QuantizedFolders {
     static final String CONFIG_KEY = "quantization_config";
     static final String OWN_KEY = "halftone";
@@ -68,8 +67,7 @@ public final class QuantizedFolders {
     /// What an artifact says of itself.
     ///
     /// @param schemes of the quantized layers, by their paths
-    /// @param weightDtype type of the weights that were quantized, and of the arithmetic between codes and
-    ///     values
+    /// @param weightDtype type of the weights that were quantized, and of the arithmetic between codes and values
     public record Contents(Map<String, QuantScheme> schemes, DType weightDtype) {}
 
     /// Reads an artifact's configuration, none of its weights.
@@ -124,8 +122,7 @@ public final class QuantizedFolders {
         }
     }
 
-    /// The quantized weights of a model by their layers' paths, one that is tied once, under the embedding's
-    /// name.
+    /// The quantized weights of a model by their layers' paths, one that is tied once, under the embedding's name.
     public static Map<String, QuantizedWeight> distinct(CausalLm model) {
         Set<QuantizedWeight> seen = Collections.newSetFromMap(new IdentityHashMap<>());
         Map<String, QuantizedWeight> quantized = quantizedWeights(model);

@@ -6,8 +6,8 @@ import java.util.function.Function;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
-/// Causal self-attention with rotary positions; grouped-query attention where there are fewer key heads than
-/// query heads.
+/// Causal self-attention with rotary positions; grouped-query attention where there are fewer key heads than query
+/// heads.
 public final class Attention extends Module {
     /// @param layer index of the layer, which names its place in the cache
     /// @param heads query heads
@@ -31,8 +31,8 @@ public final class Attention extends Module {
     /// @param output from `heads · headDim`
     public record Projections(Linear query, Linear key, Linear value, Linear output) {}
 
-    /// Norms of queries and keys, before they are rotated: over a head's features, or over all heads'
-    /// together, by their width. Children `q_norm`, `k_norm`.
+    /// Norms of queries and keys, before they are rotated: over a head's features, or over all heads' together, by
+    /// their width. Children `q_norm`, `k_norm`.
     public record Norms(RmsNorm query, RmsNorm key) {}
 
     private final Geometry geometry;

@@ -7,12 +7,11 @@ import dev.halftone.torch.Torch;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 
-/// Rotary position embedding (Su et al. 2021): feature pairs of queries and keys are rotated by an angle that
-/// grows with the position, so that their products depend on distances only.
+/// Rotary position embedding (Su et al. 2021): feature pairs of queries and keys are rotated by an angle that grows
+/// with the position, so that their products depend on distances only.
 ///
-/// Features `i` and `i + d/2` form a pair, the layout of Hugging Face checkpoints. Angles, cosines and sines
-/// are computed in float32 and then rounded to the dtype of the hidden states (transformers 5,
-/// `LlamaRotaryEmbedding`).
+/// Features `i` and `i + d/2` form a pair, the layout of Hugging Face checkpoints. Angles, cosines and sines are
+/// computed in float32 and then rounded to the dtype of the hidden states (transformers 5, `LlamaRotaryEmbedding`).
 public final class RotaryEmbedding {
     private final double theta;
     private final RopeScaling scaling;

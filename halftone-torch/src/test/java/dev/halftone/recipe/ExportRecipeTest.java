@@ -54,8 +54,8 @@ class ExportRecipeTest {
     @TempDir
     Path dir;
 
-    /// What the certificate holds equal: codes and scales read from the blocks, values decoded from them by
-    /// another reader, and the outputs of a model built from the file's own metadata.
+    /// What the certificate holds equal: codes and scales read from the blocks, values decoded from them by another
+    /// reader, and the outputs of a model built from the file's own metadata.
     @ParameterizedTest
     @CsvSource(
             delimiter = '|',

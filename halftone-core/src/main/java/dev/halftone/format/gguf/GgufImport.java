@@ -15,12 +15,11 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 
-/// Makes a Hugging Face folder of a GGUF file, which transformers loads with the same tokens and the same
-/// weights.
+/// Makes a Hugging Face folder of a GGUF file, which transformers loads with the same tokens and the same weights.
 ///
-/// Weights are dequantized to float32 and rounded to the wanted type. llama.cpp's converter interleaves the
-/// two halves of each query and key head of Llama models; that is undone, as transformers' own GGUF loader
-/// does (`modeling_gguf_pytorch_utils.py`, `_reverse_permute_weights`).
+/// Weights are dequantized to float32 and rounded to the wanted type. llama.cpp's converter interleaves the two
+/// halves of each query and key head of Llama models; that is undone, as transformers' own GGUF loader does
+/// (`modeling_gguf_pytorch_utils.py`, `_reverse_permute_weights`).
 public final class GgufImport {
 
     private final GgufFile file;
@@ -46,8 +45,8 @@ public final class GgufImport {
     ///
     /// @param dtype of the weights: BF16, F16 or F32
     /// @param replace whether a model folder that is there is replaced
-    /// @throws InputException if the file is corrupt, its architecture, quantization or tokenizer is not
-    ///     supported, or the folder may not be written
+    /// @throws InputException if the file is corrupt, its architecture, quantization or tokenizer is not supported,
+    ///     or the folder may not be written
     /// @throws RunException if the folder cannot be written, for example because the disk is full
     public static Summary run(Path gguf, Path outputDir, DType dtype, boolean replace) {
         if (dtype != DType.BF16 && dtype != DType.F16 && dtype != DType.F32) {

@@ -18,8 +18,8 @@ import java.util.TreeSet;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
 
-/// A model folder: its configuration, and its tensors as one collection, whether they lie in
-/// `model.safetensors` or in the shards that `model.safetensors.index.json` lists.
+/// A model folder: its configuration, and its tensors as one collection, whether they lie in `model.safetensors` or
+/// in the shards that `model.safetensors.index.json` lists.
 public final class HfFolder implements AutoCloseable {
     static final String CONFIG = "config.json";
     static final String WEIGHTS = "model.safetensors";

@@ -16,8 +16,7 @@ import tools.jackson.databind.node.ObjectNode;
 /// What is in a Hugging Face folder.
 final class FolderFacts {
 
-    /// In compressed-tensors' packed formats a weight has its codes in this tensor, and in some its size in
-    /// the next.
+    /// In compressed-tensors' packed formats a weight has its codes in this tensor, and in some its size in the next.
     private static final String PACKED = "_packed";
     private static final String SHAPE = "_shape";
     /// What else it takes to read a weight.
