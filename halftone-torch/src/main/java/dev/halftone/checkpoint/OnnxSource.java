@@ -4,6 +4,7 @@ import dev.halftone.DType;
 import dev.halftone.InputException;
 import dev.halftone.format.onnx.NBits;
 import dev.halftone.format.onnx.OnnxFile;
+import dev.halftone.format.onnx.OnnxSchemes;
 import dev.halftone.kernel.Quantized;
 import dev.halftone.nn.Parameter;
 import dev.halftone.nn.ParameterSource;
@@ -26,6 +27,8 @@ import org.bytedeco.pytorch.Tensor;
 
 /// The weights of an ONNX model, as codes and scales of the schemes that it was written from.
 final class OnnxSource implements ParameterSource {
+    private static final String MINIMUM = "_minimum";
+
     private final Path dir;
     private final OnnxFile file;
     private final Map<String, StoredLayer> layers;
@@ -70,31 +73,36 @@ final class OnnxSource implements ParameterSource {
         int groups = Math.toIntExact(scaleShape[1]);
         int blocks = layout.map(l -> columns / l.block()).orElse(groups);
         try (Scope _ = Scope.open()) {
-            Tensor codes = Torch.empty(DType.I8, shape);
-            codes(name, layout, columns, codes);
-            Tensor scales = Torch.of(
-                    data(name + QuantizedFolders.SCALE, DType.F32, shape[0], blocks), DType.F32, shape[0], blocks);
-            DType zeroPoint = grid.zeroPointDtype();
-            Tensor zeros = Torch.empty(DType.I8, shape[0], blocks);
-            if (zeroPoint != null) {
-                codes(name + QuantizedFolders.ZERO_POINT, layout, blocks, zeros);
-            }
+            Tensor codes = Ops.add(codes(name, layout, shape[0], columns), OnnxSchemes.middle(grid));
+            Tensor scale = one(name, floats(name + QuantizedFolders.SCALE, shape[0], blocks), scaleShape);
+            DType dtype = grid.zeroPointDtype();
+            Tensor zeroPoint = dtype == null
+                    ? null
+                    : grid.affine()
+                            ? one(name, codes(name + QuantizedFolders.ZERO_POINT, layout, shape[0], blocks), scaleShape)
+                            : floats(name + MINIMUM, scaleShape);
             Quantized quantized = new Quantized(
-                    Ops.to(codes, device),
-                    Ops.to(exactly(name, one(name, scales, scaleShape), grid.scaleDtype()), device),
-                    zeroPoint == null ? null : Ops.to(exactly(name, one(name, zeros, scaleShape), zeroPoint), device),
+                    Ops.to(Ops.to(codes, grid.codeDtype()), device),
+                    Ops.to(exactly(name, scale, grid.scaleDtype()), device),
+                    dtype == null || zeroPoint == null ? null : Ops.to(exactly(name, zeroPoint, dtype), device),
                     null);
             return new QuantizedWeight(layer.scheme(), layer.dtype(), computeDtype, quantized);
         }
     }
 
-    /// Unpacks the rows of a tensor into `to`, `[N, columns]`.
-    private void codes(String name, Optional<NBits> layout, int columns, Tensor to) {
-        long rows = to.size(0);
-        MemorySegment out = Torch.memory(to);
+    private Tensor floats(String name, long... shape) {
+        return Torch.of(data(name, DType.F32, shape), DType.F32, shape);
+    }
+
+    /// Unpacks the rows of a tensor.
+    ///
+    /// @return int8 `[rows, columns]`
+    private Tensor codes(String name, Optional<NBits> layout, long rows, int columns) {
+        Tensor codes = Torch.empty(DType.I8, rows, columns);
+        MemorySegment out = Torch.memory(codes);
         if (layout.isEmpty()) {
             out.copyFrom(data(name, DType.I8, rows, columns));
-            return;
+            return codes;
         }
         NBits l = layout.get();
         // Codes have a dimension for blocks, which lie one after the other.
@@ -106,6 +114,7 @@ final class OnnxSource implements ParameterSource {
             byte[] row = packed.asSlice(r * l.bytes(columns), l.bytes(columns)).toArray(ValueLayout.JAVA_BYTE);
             MemorySegment.copy(l.unpack(row, columns), 0, out, ValueLayout.JAVA_BYTE, r * columns, columns);
         }
+        return codes;
     }
 
     /// What the blocks of a group repeat.

@@ -10,17 +10,11 @@ import dev.halftone.nn.Parameter;
 import dev.halftone.nn.Weight;
 import dev.halftone.qat.QuantizedWeight;
 import dev.halftone.quant.Grid;
-import dev.halftone.torch.Scope;
 import dev.halftone.torch.Torch;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.HashMap;
-import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
-import org.bytedeco.pytorch.Tensor;
-import org.jspecify.annotations.Nullable;
+import java.util.stream.Stream;
 
 /// The weights of a model in a graph, each once, and what computes with them.
 ///
@@ -30,23 +24,22 @@ import org.jspecify.annotations.Nullable;
 /// it replaces the pair by MatMulNBits of accuracy level 4, which rounds the inputs to 8 bits. Only groups
 /// that MatMulNBits does not take have it, over int8 codes in blocks, which onnxruntime leaves as they are.
 ///
-/// **What is in float** keeps its type, and is widened in the graph.
+/// **Minima** of groups, which codes times scales are added to, are multiplied by the sum of the inputs of
+/// each group: `Σ x·(q·s + z) = Σ x·q·s + z·Σ x`.
 ///
-/// Names are those of the checkpoint, and beside `weight` there are `weight_scale` and `weight_zero_point`.
+/// **What is in float** keeps its type, and is widened in the graph.
 final class OnnxWeights {
-    static final String SCALE = "_scale";
-    static final String ZERO_POINT = "_zero_point";
-
     private static final Attribute TO_FLOAT = Attribute.of("to", 1);
 
     private final OnnxGraph graph;
     private final OnnxActivations activations;
-    private final IdentityHashMap<Weight, String> names = new IdentityHashMap<>();
+    private final OnnxMatrices matrices;
     private final Map<String, String> transposed = new HashMap<>();
 
     OnnxWeights(OnnxGraph graph) {
         this.graph = graph;
         activations = new OnnxActivations(graph);
+        matrices = new OnnxMatrices(graph);
     }
 
     /// A vector.
@@ -61,7 +54,9 @@ final class OnnxWeights {
     String product(String path, Linear layer, String x) {
         String y = switch (layer.weight()) {
             case QuantizedWeight w -> quantizedProduct(path, w, staged(path, layer, w, x));
-            case Weight w -> graph.node(path, "MatMul", x, transpose(path, widened(path, matrix(path, w), w)));
+            case Parameter p ->
+                graph.node(path, "MatMul", x, transpose(path, widened(path, matrices.floats(path, p), p)));
+            case Weight w -> throw unknown(w);
         };
         Parameter bias = layer.bias();
         return bias == null ? y : graph.node(path, "Add", y, vector(path + ".bias", bias));
@@ -73,56 +68,74 @@ final class OnnxWeights {
     }
 
     private String quantizedProduct(String path, QuantizedWeight w, String x) {
-        long columns = w.shape()[1];
-        Optional<NBits> layout = layout(w);
-        String codes = matrix(path, w);
-        if (layout.isEmpty()) {
-            return graph.node(path, "MatMul", x, transpose(path, dequantized(path, w, parts(codes, w))));
+        OnnxMatrices.Quantized m = matrices.quantized(path, w);
+        NBits layout = m.layout();
+        String y = layout == null
+                ? graph.node(path, "MatMul", x, transpose(path, dequantized(path, w, m.operands())))
+                : graph.contrib(
+                        path,
+                        "MatMulNBits",
+                        List.of(
+                                Attribute.of("K", w.shape()[1]),
+                                Attribute.of("N", w.shape()[0]),
+                                Attribute.of("bits", layout.bits()),
+                                Attribute.of("block_size", layout.block()),
+                                Attribute.of("accuracy_level", 1)),
+                        Stream.concat(Stream.of(x), m.operands().stream()).toArray(String[]::new));
+        if (m.minimum() == null) {
+            return y;
         }
-        return graph.contrib(
-                path,
-                "MatMulNBits",
-                List.of(
-                        Attribute.of("K", columns),
-                        Attribute.of("N", w.shape()[0]),
-                        Attribute.of("bits", layout.get().bits()),
-                        Attribute.of("block_size", layout.get().block()),
-                        Attribute.of("accuracy_level", 1)),
-                concat(x, parts(codes, w)));
+        String grouped = graph.node(path, "Reshape", x, graph.wholes(0, 0, groups(w), -1));
+        String sums = graph.node(path, "ReduceSum", List.of(Attribute.of("keepdims", 0)), grouped, graph.wholes(-1));
+        return graph.node(path, "Add", y, graph.node(path, "MatMul", sums, transpose(path, m.minimum())));
     }
 
     /// [Embedding#forward].
     ///
     /// @param ids `[B, S]`
     String rows(String path, Embedding layer, String ids) {
-        if (!(layer.weight() instanceof QuantizedWeight w)) {
-            String table = matrix(path, layer.weight());
-            return widened(path, graph.node(path, "Gather", table, ids), layer.weight());
+        return switch (layer.weight()) {
+            case QuantizedWeight w -> quantizedRows(path, w, ids);
+            case Parameter p -> widened(path, graph.node(path, "Gather", matrices.floats(path, p), ids), p);
+            case Weight w -> throw unknown(w);
+        };
+    }
+
+    private String quantizedRows(String path, QuantizedWeight w, String ids) {
+        OnnxMatrices.Quantized m = matrices.quantized(path, w);
+        NBits layout = m.layout();
+        List<String> rows = m.operands().stream()
+                .map(operand -> graph.node(path, "Gather", operand, ids))
+                .toList();
+        String values = layout == null ? dequantized(path, w, rows) : unpacked(path, layout, w.shape()[1], rows);
+        if (m.minimum() == null) {
+            return values;
         }
-        String[] rows = parts(matrix(path, w), w);
-        for (int i = 0; i < rows.length; i++) {
-            rows[i] = graph.node(path, "Gather", rows[i], ids);
-        }
-        Optional<NBits> layout = layout(w);
-        return layout.isEmpty() ? dequantized(path, w, rows) : unpacked(path, layout.get(), w.shape()[1], rows);
+        String grouped = graph.node(path, "Reshape", values, graph.wholes(0, 0, groups(w), -1));
+        String minimum = graph.node(path, "Unsqueeze", graph.node(path, "Gather", m.minimum(), ids), graph.wholes(-1));
+        return graph.node(path, "Reshape", graph.node(path, "Add", grouped, minimum), graph.wholes(0, 0, w.shape()[1]));
+    }
+
+    private static long groups(QuantizedWeight w) {
+        return w.shape()[1] / w.grid().granularity().groupSize(w.shape()[1]);
     }
 
     /// The values of rows whose codes are packed.
     ///
     /// @param rows codes `[B, S, blocks, bytes]`, scales `[B, S, blocks]`, zero points `[B, S, bytes]` if
     ///     there are
-    private String unpacked(String path, NBits layout, long columns, String... rows) {
+    private String unpacked(String path, NBits layout, long columns, List<String> rows) {
         long blocks = columns / layout.block();
-        String codes = graph.node(path, "Reshape", codes(path, layout, rows[0]), graph.wholes(0, 0, blocks, -1));
+        String codes = graph.node(path, "Reshape", codes(path, layout, rows.get(0)), graph.wholes(0, 0, blocks, -1));
         String zero;
-        if (rows.length > 2) {
-            String all = graph.node(path, "Reshape", codes(path, layout, rows[2]), graph.wholes(0, 0, -1));
+        if (rows.size() > 2) {
+            String all = graph.node(path, "Reshape", codes(path, layout, rows.get(2)), graph.wholes(0, 0, -1));
             String some = graph.node(path, "Slice", all, graph.wholes(0), graph.wholes(blocks), graph.wholes(-1));
             zero = graph.node(path, "Unsqueeze", some, graph.wholes(-1));
         } else {
             zero = graph.number((float) layout.middle());
         }
-        String scale = graph.node(path, "Unsqueeze", rows[1], graph.wholes(-1));
+        String scale = graph.node(path, "Unsqueeze", rows.get(1), graph.wholes(-1));
         String values = graph.node(path, "Mul", graph.node(path, "Sub", codes, zero), scale);
         return graph.node(path, "Reshape", values, graph.wholes(0, 0, columns));
     }
@@ -144,10 +157,13 @@ final class OnnxWeights {
     }
 
     /// The values of int8 codes.
-    private String dequantized(String path, QuantizedWeight w, String... parts) {
-        int group = w.grid().granularity().groupSize(w.shape()[1]);
+    private String dequantized(String path, QuantizedWeight w, List<String> parts) {
+        long group = w.shape()[1] / groups(w);
         return graph.node(
-                path, "DequantizeLinear", List.of(Attribute.of("axis", -1), Attribute.of("block_size", group)), parts);
+                path,
+                "DequantizeLinear",
+                List.of(Attribute.of("axis", -1), Attribute.of("block_size", group)),
+                parts.toArray(String[]::new));
     }
 
     private String widened(String path, String value, Weight w) {
@@ -159,90 +175,7 @@ final class OnnxWeights {
                 matrix, m -> graph.node(path, "Transpose", List.of(new Attribute.Wholes("perm", 1, 0)), m));
     }
 
-    private static String[] concat(String x, String... parts) {
-        String[] all = new String[parts.length + 1];
-        all[0] = x;
-        System.arraycopy(parts, 0, all, 1, parts.length);
-        return all;
-    }
-
-    private static Optional<NBits> layout(QuantizedWeight w) {
-        return NBits.of(w.grid(), Math.toIntExact(w.shape()[1]));
-    }
-
-    /// Codes, scales and, where there are any, zero points.
-    private static String[] parts(String codes, QuantizedWeight w) {
-        return w.quantized().zeroPoint() == null
-                ? new String[] {codes, codes + SCALE}
-                : new String[] {codes, codes + SCALE, codes + ZERO_POINT};
-    }
-
-    /// The constant with a matrix, which is added when it is first asked for.
-    private String matrix(String path, Weight w) {
-        String known = names.get(w);
-        if (known != null) {
-            return known;
-        }
-        String name = path + ".weight";
-        names.put(w, name);
-        switch (w) {
-            case QuantizedWeight q -> add(name, q);
-            case Parameter p -> {
-                long rows = p.shape()[0];
-                graph.weight(name, p.dtype(), p.shape(), r -> {
-                    MemorySegment all = Torch.memory(p.master());
-                    return all.asSlice(r * (all.byteSize() / rows), all.byteSize() / rows);
-                });
-            }
-            default -> throw new IllegalArgumentException("an artifact has no weights of " + w.getClass());
-        }
-        return name;
-    }
-
-    private void add(String name, QuantizedWeight w) {
-        int columns = Math.toIntExact(w.shape()[1]);
-        int groups = columns / w.grid().granularity().groupSize(columns);
-        NBits layout = layout(w).orElse(null);
-        int blocks = layout == null ? groups : columns / layout.block();
-        long n = w.shape()[0];
-        Tensor codes = w.quantized().codes();
-        Tensor zeroPoint = w.quantized().zeroPoint();
-        graph.weight(
-                name,
-                layout == null ? DType.I8 : DType.U8,
-                layout == null ? w.shape() : new long[] {n, blocks, layout.bytes(layout.block())},
-                r -> bytes(Torch.memory(codes).asSlice(r * columns, columns), 1, layout));
-        graph.weight(
-                name + SCALE,
-                DType.F32,
-                new long[] {n, blocks},
-                r -> scales(w.quantized().scale(), r, blocks));
-        if (zeroPoint != null) {
-            graph.weight(
-                    name + ZERO_POINT,
-                    layout == null ? DType.I8 : DType.U8,
-                    new long[] {n, layout == null ? blocks : layout.bytes(blocks)},
-                    r -> bytes(Torch.memory(zeroPoint).asSlice(r * groups, groups), blocks / groups, layout));
-        }
-    }
-
-    /// A row of codes or zero points, each `times` times.
-    private static MemorySegment bytes(MemorySegment row, int times, @Nullable NBits layout) {
-        byte[] all = new byte[Math.toIntExact(row.byteSize()) * times];
-        for (int i = 0; i < all.length; i++) {
-            all[i] = row.get(ValueLayout.JAVA_BYTE, i / times);
-        }
-        return MemorySegment.ofArray(layout == null ? all : layout.pack(all));
-    }
-
-    private static MemorySegment scales(Tensor scale_NG, long r, int blocks) {
-        try (Scope _ = Scope.open()) {
-            float[] row = Torch.floats(scale_NG.narrow(0, r, 1));
-            float[] all = new float[blocks];
-            for (int i = 0; i < all.length; i++) {
-                all[i] = row[i / (blocks / row.length)];
-            }
-            return OnnxGraph.row(all);
-        }
+    private static IllegalArgumentException unknown(Weight w) {
+        return new IllegalArgumentException("an artifact has no weights of " + w.getClass());
     }
 }

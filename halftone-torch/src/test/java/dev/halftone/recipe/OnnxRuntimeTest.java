@@ -93,6 +93,9 @@ class OnnxRuntimeTest {
                 "{_component_: IntxWeightOnlyConfig, weight_dtype: int8, groupsize: channel, include: ['*', model.embed_tokens], exclude: []}",
                 "{_component_: W4A16, groupsize: 32, symmetric: false, include: ['*', model.embed_tokens], exclude: []}",
                 "{_component_: W4A16, groupsize: 8, symmetric: false}",
+                "{_component_: Int4WeightOnlyConfig, groupsize: 32, include: ['*', model.embed_tokens], exclude: []}",
+                "{_component_: Int4WeightOnlyConfig, groupsize: 8}",
+                "{_component_: Int4WeightOnlyQATQuantizer, groupsize: 32}",
                 "{_component_: GGUFWeightOnlyConfig, type: q4_0}",
                 "{_component_: GGUFWeightOnlyConfig, type: q8_0}",
                 "{_component_: GGUFWeightOnlyConfig, type: tq2_0}",
@@ -168,6 +171,7 @@ class OnnxRuntimeTest {
                 "qwen2|{_component_: Int8DynamicActivationIntxWeightConfig, weight_dtype: int4, groupsize: 32}|bf16",
                 "qwen3|{_component_: Int8DynamicActivationInt8WeightConfig, numerics: compressed_tensors}|fp32",
                 "olmo2|{_component_: GGUFWeightOnlyConfig, type: tq1_0}|fp32",
+                "llama|{_component_: Int4WeightOnlyConfig, groupsize: 32, include: ['*', model.embed_tokens], exclude: []}|bf16",
             })
     void onnxFindsNothingWrong(String family, String quantizer, String dtype) throws Exception {
         String python = System.getProperty("halftone.python", System.getenv("HALFTONE_PYTHON"));

@@ -3,6 +3,7 @@ package dev.halftone.format.onnx;
 import dev.halftone.DType;
 import dev.halftone.quant.CompressedIntGrid;
 import dev.halftone.quant.Grid;
+import dev.halftone.quant.Int4Grid;
 import dev.halftone.quant.IntxGrid;
 import dev.halftone.quant.QuantScheme;
 import java.util.Optional;
@@ -14,13 +15,20 @@ public final class OnnxSchemes {
     /// Why a scheme does not fit; empty where it does.
     public static Optional<String> misfit(QuantScheme scheme) {
         Grid inputs = scheme.activations(DType.F32);
-        if (!scheme.weights(DType.F32).affine()) {
+        Grid weights = scheme.weights(DType.F32);
+        if (!weights.affine() && !(weights instanceof Int4Grid)) {
             return Optional.of("onnxruntime multiplies by no such codes and scales");
         }
         if (scheme.staticActivations() || !(inputs == null || integers(inputs))) {
             return Optional.of("activations are int8 per token there, or in float");
         }
         return Optional.empty();
+    }
+
+    /// What is taken from a code to give the signed number of steps that is stored: the code itself, but for
+    /// tinygemm's, which are unsigned.
+    public static int middle(Grid grid) {
+        return grid instanceof Int4Grid g ? g.middle() : 0;
     }
 
     private static boolean integers(Grid inputs) {
