@@ -73,7 +73,9 @@ final class OnnxSource implements ParameterSource {
         int groups = Math.toIntExact(scaleShape[1]);
         int blocks = layout.map(l -> columns / l.block()).orElse(groups);
         try (Scope _ = Scope.open()) {
-            Tensor codes = Ops.add(codes(name, layout, shape[0], columns), OnnxSchemes.middle(grid));
+            Tensor steps = codes(name, layout, shape[0], columns);
+            int middle = OnnxSchemes.middle(grid);
+            Tensor codes = middle == 0 ? steps : Ops.to(Ops.add(steps, middle), grid.codeDtype());
             Tensor scale = one(name, floats(name + QuantizedFolders.SCALE, shape[0], blocks), scaleShape);
             DType dtype = grid.zeroPointDtype();
             Tensor zeroPoint = dtype == null
@@ -82,7 +84,7 @@ final class OnnxSource implements ParameterSource {
                             ? one(name, codes(name + QuantizedFolders.ZERO_POINT, layout, shape[0], blocks), scaleShape)
                             : floats(name + MINIMUM, scaleShape);
             Quantized quantized = new Quantized(
-                    Ops.to(Ops.to(codes, grid.codeDtype()), device),
+                    Ops.to(codes, device),
                     Ops.to(exactly(name, scale, grid.scaleDtype()), device),
                     dtype == null || zeroPoint == null ? null : Ops.to(exactly(name, zeroPoint, dtype), device),
                     null);

@@ -106,6 +106,16 @@ class OnnxRuntimeTest {
                 .isLessThan(APART);
     }
 
+    /// What a bfloat16 run has in float is widened. Its weights are codes times scales there, which the
+    /// artifact then rounds to bfloat16: of codes of 2 bits that changes none.
+    @Test
+    void itsLogitsAreOursOfABfloat16Run() throws IOException {
+        Path model = TinyModels.write(dir.resolve("model"), "qwen2", "{}");
+        String int2 = "{_component_: IntxWeightOnlyConfig, weight_dtype: int2, groupsize: 16}";
+        assertThat(apart(TinyModels.quantize(model, dir.resolve("artifact"), int2, "bf16")))
+                .isLessThan(APART);
+    }
+
     /// An input that lies within the last bits of the edge of a rounding step falls on either side, as sums
     /// are ordered; all that follows in a text then differs by as much as rounding to 8 bits does. Up to
     /// there the logits are ours.
