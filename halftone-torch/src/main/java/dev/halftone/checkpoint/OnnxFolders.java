@@ -5,9 +5,12 @@ import dev.halftone.format.Json;
 import dev.halftone.format.onnx.OnnxFile;
 import dev.halftone.model.CausalLm;
 import dev.halftone.model.Models;
+import dev.halftone.qat.InputCalibration;
 import dev.halftone.qat.Qat;
+import dev.halftone.quant.InputScale;
 import dev.halftone.torch.Device;
 import java.nio.file.Path;
+import java.util.Map;
 import tools.jackson.databind.node.ObjectNode;
 
 /// Models that `export` wrote for onnxruntime: the weights are in `model.onnx.data`, and `config.json` says,
@@ -38,9 +41,11 @@ public final class OnnxFolders {
             OnnxSource source =
                     new OnnxSource(dir, file, QuantizedFolders.layers(config, dir), dtype, computeDtype, device);
             CausalLm model = Models.build(config, source);
+            Map<String, InputScale> inputScales = source.inputScales();
             source.requireAllTaken();
             model.setComputeDtype(computeDtype);
             Qat.quantizeActivations(model);
+            InputCalibration.restore(model, inputScales);
             return model;
         }
     }

@@ -2,6 +2,7 @@ package dev.halftone.checkpoint;
 
 import dev.halftone.DType;
 import dev.halftone.InputException;
+import dev.halftone.format.LittleEndian;
 import dev.halftone.format.onnx.NBits;
 import dev.halftone.format.onnx.OnnxFile;
 import dev.halftone.format.onnx.OnnxSchemes;
@@ -11,6 +12,7 @@ import dev.halftone.nn.ParameterSource;
 import dev.halftone.nn.Weight;
 import dev.halftone.qat.QuantizedWeight;
 import dev.halftone.quant.Grid;
+import dev.halftone.quant.InputScale;
 import dev.halftone.torch.Device;
 import dev.halftone.torch.Ops;
 import dev.halftone.torch.Scope;
@@ -19,6 +21,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Map;
 import java.util.Optional;
@@ -90,6 +93,23 @@ final class OnnxSource implements ParameterSource {
                     null);
             return new QuantizedWeight(layer.scheme(), layer.dtype(), computeDtype, quantized);
         }
+    }
+
+    /// The scales of static activations, by layer.
+    Map<String, InputScale> inputScales() {
+        Map<String, InputScale> scales = new HashMap<>();
+        layers.forEach((layer, stored) -> {
+            String zeroPoint = layer + InputScales.ZERO_POINT;
+            if (stored.scheme().staticActivations() && file.has(layer + InputScales.SCALE)) {
+                float zero = file.has(zeroPoint) ? number(zeroPoint) : 0;
+                scales.put(layer, new InputScale(number(layer + InputScales.SCALE), Math.round(zero)));
+            }
+        });
+        return scales;
+    }
+
+    private float number(String name) {
+        return data(name, DType.F32, 1).get(LittleEndian.FLOAT, 0);
     }
 
     private Tensor floats(String name, long... shape) {

@@ -1,17 +1,20 @@
 package dev.halftone.export;
 
+import dev.halftone.DType;
 import dev.halftone.format.onnx.OnnxGraph;
 import dev.halftone.format.onnx.OnnxNode.Attribute;
 import dev.halftone.quant.CompressedIntGrid;
 import dev.halftone.quant.Grid;
+import dev.halftone.quant.InputScale;
 import dev.halftone.quant.IntxGrid;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
-/// Inputs that are quantized per token on the fly, in a graph: the formulas of
-/// [dev.halftone.quant.IntxOracle] and [dev.halftone.quant.CompressedIntOracle] in float32, an operator for
-/// each of their roundings.
+/// Inputs that are quantized to 8 bits, per token on the fly or by a static scale, in a graph: the formulas
+/// of [dev.halftone.quant.IntxOracle] and [dev.halftone.quant.CompressedIntOracle] in float32, an operator
+/// for each of their roundings.
 ///
 /// ONNX's own DynamicQuantizeLinear has one scale for a whole tensor, and other formulas.
 final class OnnxActivations {
@@ -22,7 +25,7 @@ final class OnnxActivations {
         this.graph = graph;
     }
 
-    /// What remains of a value after quantization; layers that see the same input share it.
+    /// What remains of a value after quantization by its own scale; layers that see the same input share it.
     ///
     /// @param x `[…, K]`
     String fakeQuantize(String path, Grid grid, String x) {
@@ -34,6 +37,35 @@ final class OnnxActivations {
                 default -> throw new IllegalArgumentException("no graph quantizes to " + grid);
             };
         });
+    }
+
+    /// The same by a scale that was found beforehand, as [dev.halftone.quant.StaticOracle] has it. Scale and
+    /// zero point are constants by compressed-tensors' names, so that they can be read again.
+    String fakeQuantize(String path, Grid grid, InputScale found, String x) {
+        String where = path + "/input";
+        String scale = constant(path + ".input_scale", found.scale());
+        String zero = found.zeroPoint() == 0 ? null : constant(path + ".input_zero_point", found.zeroPoint());
+        String code = switch (grid) {
+            case IntxGrid g -> {
+                String steps =
+                        graph.node(where, "Mul", x, graph.number(found.block(g).inverse()));
+                yield clipped(where, plus(where, graph.node(where, "Round", steps), zero), g.qmin(), g.qmax());
+            }
+            case CompressedIntGrid g -> {
+                String steps = plus(where, graph.node(where, "Div", x, scale), zero);
+                yield graph.node(where, "Round", clipped(where, steps, g.qmin(), g.qmax()));
+            }
+            default -> throw new IllegalArgumentException("no graph quantizes to " + grid);
+        };
+        return graph.node(where, "Mul", zero == null ? code : graph.node(where, "Sub", code, zero), scale);
+    }
+
+    private String constant(String name, float value) {
+        return graph.weight(name, DType.F32, new long[] {1}, _ -> OnnxGraph.row(value));
+    }
+
+    private String plus(String where, String x, @Nullable String zero) {
+        return zero == null ? x : graph.node(where, "Add", x, zero);
     }
 
     private String intx(String where, IntxGrid g, String x) {

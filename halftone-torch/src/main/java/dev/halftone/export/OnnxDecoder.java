@@ -12,6 +12,7 @@ import dev.halftone.nn.Linear;
 import dev.halftone.nn.Module;
 import dev.halftone.nn.RmsNorm;
 import dev.halftone.nn.RotaryEmbedding;
+import dev.halftone.qat.InputCalibration;
 import java.util.HashMap;
 import java.util.IdentityHashMap;
 import java.util.List;
@@ -53,7 +54,7 @@ final class OnnxDecoder {
     private OnnxDecoder(CausalLm model) {
         modules = model.namedModules();
         config = model.config();
-        weights = new OnnxWeights(graph);
+        weights = new OnnxWeights(graph, InputCalibration.scales(model));
     }
 
     static OnnxGraph of(CausalLm model) {

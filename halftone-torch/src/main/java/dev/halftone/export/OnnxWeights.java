@@ -10,11 +10,13 @@ import dev.halftone.nn.Parameter;
 import dev.halftone.nn.Weight;
 import dev.halftone.qat.QuantizedWeight;
 import dev.halftone.quant.Grid;
+import dev.halftone.quant.InputScale;
 import dev.halftone.torch.Torch;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /// The weights of a model in a graph, each once, and what computes with them.
 ///
@@ -34,10 +36,13 @@ final class OnnxWeights {
     private final OnnxGraph graph;
     private final OnnxActivations activations;
     private final OnnxMatrices matrices;
+    private final Map<String, @Nullable InputScale> inputScales;
     private final Map<String, String> transposed = new HashMap<>();
 
-    OnnxWeights(OnnxGraph graph) {
+    /// @param inputScales of layers with static activations
+    OnnxWeights(OnnxGraph graph, Map<String, @Nullable InputScale> inputScales) {
         this.graph = graph;
+        this.inputScales = inputScales;
         activations = new OnnxActivations(graph);
         matrices = new OnnxMatrices(graph);
     }
@@ -64,7 +69,13 @@ final class OnnxWeights {
 
     private String staged(String path, Linear layer, QuantizedWeight w, String x) {
         Grid inputs = layer.inputTransform() == null ? null : w.scheme().activations(DType.F32);
-        return inputs == null ? x : activations.fakeQuantize(path, inputs, x);
+        if (inputs == null) {
+            return x;
+        }
+        InputScale scale = inputScales.get(path);
+        return scale == null
+                ? activations.fakeQuantize(path, inputs, x)
+                : activations.fakeQuantize(path, inputs, scale, x);
     }
 
     private String quantizedProduct(String path, QuantizedWeight w, String x) {

@@ -8,23 +8,32 @@ import ai.onnxruntime.OrtException;
 import ai.onnxruntime.OrtSession;
 import dev.halftone.DType;
 import dev.halftone.format.onnx.OnnxGraph;
+import dev.halftone.format.onnx.OnnxWriter;
 import dev.halftone.quant.CompressedIntScheme;
 import dev.halftone.quant.Granularity;
 import dev.halftone.quant.Grid;
+import dev.halftone.quant.InputScale;
 import dev.halftone.quant.Int8Scheme;
 import dev.halftone.quant.IntxScheme;
 import dev.halftone.quant.Numerics;
 import dev.halftone.quant.QuantScheme;
+import dev.halftone.quant.StaticActivationScheme;
+import dev.halftone.quant.StaticGrid;
 import java.nio.FloatBuffer;
+import java.nio.file.Path;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Random;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 class OnnxActivationsTest {
     private static final int COLUMNS = 64;
+
+    @TempDir
+    Path dir;
 
     static Stream<QuantScheme> schemes() {
         Granularity group = new Granularity.PerGroup(32);
@@ -34,20 +43,29 @@ class OnnxActivationsTest {
                 new IntxScheme(4, group, true, Numerics.LSQ),
                 new Int8Scheme(false),
                 new Int8Scheme(true),
-                CompressedIntScheme.w8a8());
+                CompressedIntScheme.w8a8(),
+                new StaticActivationScheme(new Int8Scheme(false)),
+                new StaticActivationScheme(new Int8Scheme(true)),
+                new StaticActivationScheme(CompressedIntScheme.w8a8()));
     }
 
     @ParameterizedTest
     @MethodSource("schemes")
     void onnxruntimeRoundsEachInputAsTheOracleDoes(QuantScheme scheme) throws OrtException {
-        Grid grid = Objects.requireNonNull(scheme.activations(DType.F32));
+        Grid numbers = Objects.requireNonNull(scheme.activations(DType.F32));
+        InputScale scale = scheme.staticActivations() ? InputScale.of(numbers, -30, 50.5f) : null;
+        Grid grid = scale == null ? numbers : new StaticGrid(numbers, scale);
         OnnxGraph graph = new OnnxGraph();
         String x = graph.input("x", DType.F32, "tokens", COLUMNS);
-        graph.output("y", new OnnxActivations(graph).fakeQuantize("layer", grid, x), DType.F32, "tokens", COLUMNS);
+        OnnxActivations activations = new OnnxActivations(graph);
+        String y = scale == null
+                ? activations.fakeQuantize("layer", numbers, x)
+                : activations.fakeQuantize("layer", numbers, scale, x);
+        graph.output("y", y, DType.F32, "tokens", COLUMNS);
         float[] values = tokens();
         OrtEnvironment environment = OrtEnvironment.getEnvironment();
         environment.setTelemetry(false);
-        try (OrtSession session = environment.createSession(graph.toBytes("test", "0"));
+        try (OrtSession session = environment.createSession(written(graph).toString());
                 OnnxTensor input = OnnxTensor.createTensor(
                         environment, FloatBuffer.wrap(values), new long[] {values.length / COLUMNS, COLUMNS});
                 OrtSession.Result result = session.run(Map.of("x", input))) {
@@ -57,6 +75,11 @@ class OnnxActivationsTest {
                 assertThat(actual.get(i)).as("%d of %s", i, scheme.label()).isEqualTo(expected[i]);
             }
         }
+    }
+
+    private Path written(OnnxGraph graph) {
+        OnnxWriter.writeInto(dir, graph, graph.toBytes("test", "0"));
+        return dir.resolve(OnnxWriter.MODEL);
     }
 
     /// Of many magnitudes, of one sign, all zeros, all alike, and on the very edges of rounding steps.

@@ -7,6 +7,7 @@ import dev.halftone.DType;
 import dev.halftone.TestModels;
 import dev.halftone.TinyModels;
 import dev.halftone.checkpoint.Checkpoints;
+import dev.halftone.checkpoint.QuantizedFolders;
 import dev.halftone.config.schema.ExportConfig;
 import dev.halftone.format.ExportFormat;
 import dev.halftone.format.gguf.GgufImport;
@@ -15,6 +16,13 @@ import dev.halftone.generate.Sampling;
 import dev.halftone.model.CausalLm;
 import dev.halftone.model.DecoderConfig;
 import dev.halftone.model.Tokens;
+import dev.halftone.qat.InputCalibration;
+import dev.halftone.qat.Qat;
+import dev.halftone.qat.QuantizationPlan;
+import dev.halftone.quant.Calibration;
+import dev.halftone.quant.Int8Scheme;
+import dev.halftone.quant.QuantScheme;
+import dev.halftone.quant.StaticActivationScheme;
 import dev.halftone.tokenizer.Tokenizer;
 import dev.halftone.tokenizer.Tokenizers;
 import dev.halftone.torch.Device;
@@ -131,6 +139,21 @@ class OnnxRuntimeTest {
     void itsLogitsAreOursWhereInputsAreQuantizedPerToken(String quantizer) throws IOException {
         Path model = TinyModels.write(dir.resolve("model"), "llama", "{}");
         List<float[]> logits = logits(TinyModels.quantize(model, dir.resolve("artifact"), quantizer, "fp32"));
+        assertThat(apart(logits.get(0), logits.get(1))).isLessThan(0.1);
+        assertThat(apart(first(logits.get(0)), first(logits.get(1)))).isLessThan(APART);
+    }
+
+    @Test
+    void itsLogitsAreOursWhereInputsHaveStaticScales() throws IOException {
+        Path folder = TinyModels.write(dir.resolve("model"), "llama", "{}");
+        Path artifact = dir.resolve("artifact");
+        QuantScheme scheme = new StaticActivationScheme(new Int8Scheme(true));
+        try (CausalLm model = Checkpoints.load(folder, DType.F32, Device.CPU)) {
+            Qat.quantize(model, QuantizationPlan.of(scheme).excluding("lm_head"));
+            InputCalibration.run(model, Calibration.MINMAX, () -> logits(model, IDS));
+            QuantizedFolders.save(artifact, model, folder, Long.MAX_VALUE);
+        }
+        List<float[]> logits = logits(artifact);
         assertThat(apart(logits.get(0), logits.get(1))).isLessThan(0.1);
         assertThat(apart(first(logits.get(0)), first(logits.get(1)))).isLessThan(APART);
     }

@@ -19,8 +19,8 @@ public final class OnnxSchemes {
         if (!weights.affine() && !(weights instanceof Int4Grid)) {
             return Optional.of("onnxruntime multiplies by no such codes and scales");
         }
-        if (scheme.staticActivations() || !(inputs == null || integers(inputs))) {
-            return Optional.of("activations are int8 per token there, or in float");
+        if (inputs != null && !integers(inputs)) {
+            return Optional.of("activations are int8 there, or in float");
         }
         return Optional.empty();
     }
