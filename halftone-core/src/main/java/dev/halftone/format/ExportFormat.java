@@ -4,6 +4,8 @@ import dev.halftone.DType;
 import dev.halftone.InputException;
 import dev.halftone.format.compressed.CompressedTensors;
 import dev.halftone.format.gguf.LatticeBlocks;
+import dev.halftone.format.onnx.OnnxSchemes;
+import dev.halftone.format.torchao.Torchao;
 import dev.halftone.quant.QuantScheme;
 import java.util.Arrays;
 import java.util.Collection;
@@ -17,6 +19,11 @@ public enum ExportFormat {
     GGUF,
     /// The folder of llm-compressor, for vLLM and transformers: the codes, the scales, and how inputs are quantized.
     COMPRESSED_TENSORS,
+    /// A folder for onnxruntime: a graph whose products take the codes, with inputs quantized as the artifact
+    /// does it.
+    ONNX,
+    /// A folder of torchao's tensors, for transformers.
+    TORCHAO,
     /// A Hugging Face folder in float: the values that the codes stand for. Inputs stay in float too.
     HF;
 
@@ -50,7 +57,7 @@ public enum ExportFormat {
     public boolean quantizesActivations() {
         return switch (this) {
             case GGUF, HF -> false;
-            case COMPRESSED_TENSORS -> true;
+            case COMPRESSED_TENSORS, ONNX, TORCHAO -> true;
         };
     }
 
@@ -73,6 +80,8 @@ public enum ExportFormat {
                 CompressedTensors.group(scheme).isEmpty()
                         ? Optional.of("compressed-tensors has no such codes, scales or inputs")
                         : Optional.empty();
+            case ONNX -> OnnxSchemes.misfit(scheme);
+            case TORCHAO -> Torchao.misfit(scheme);
             case HF -> Optional.empty();
         };
     }

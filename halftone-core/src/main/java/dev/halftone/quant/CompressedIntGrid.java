@@ -41,6 +41,11 @@ public record CompressedIntGrid(int bits, boolean symmetric, DType dtype, Granul
     }
 
     @Override
+    public boolean affine() {
+        return true;
+    }
+
+    @Override
     public DType codeDtype() {
         return DType.I8;
     }

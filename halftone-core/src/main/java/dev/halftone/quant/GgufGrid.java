@@ -15,6 +15,11 @@ public record GgufGrid(GgufLattice lattice, DType dtype) implements Grid {
     }
 
     @Override
+    public boolean affine() {
+        return !lattice.hasMinimum() && lattice.rule() != Rule.E2M1;
+    }
+
+    @Override
     public DType codeDtype() {
         return lattice.qmin() < 0 ? DType.I8 : DType.U8;
     }

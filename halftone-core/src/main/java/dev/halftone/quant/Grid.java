@@ -45,6 +45,11 @@ public sealed interface Grid
         return false;
     }
 
+    /// Whether a code stands for itself, less a whole zero point where the grid has one, times the scale.
+    default boolean affine() {
+        return false;
+    }
+
     /// Whether the library that the grid mirrors passes gradients by all clamps: every [GradientRule] is then
     /// IDENTITY.
     default boolean passThrough() {

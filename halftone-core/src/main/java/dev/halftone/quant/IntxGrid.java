@@ -56,6 +56,11 @@ public record IntxGrid(
     }
 
     @Override
+    public boolean affine() {
+        return true;
+    }
+
+    @Override
     public DType codeDtype() {
         return DType.I8;
     }

@@ -30,6 +30,11 @@ public record LearnedGrid(IntxGrid codes, boolean lsq) implements Grid {
     }
 
     @Override
+    public boolean affine() {
+        return true;
+    }
+
+    @Override
     public DType codeDtype() {
         return codes.codeDtype();
     }

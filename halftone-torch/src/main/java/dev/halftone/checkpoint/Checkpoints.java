@@ -20,7 +20,7 @@ import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.node.ObjectNode;
 
 /// Models in Hugging Face folders (float ones, the artifacts that [QuantizedFolders] writes, and what
-/// compressed-tensors wrote) and in GGUF files.
+/// compressed-tensors wrote), in GGUF files and in the ONNX folders that `export` writes.
 public final class Checkpoints {
     private Checkpoints() {}
 
@@ -41,6 +41,9 @@ public final class Checkpoints {
         if (GgufCheckpoint.isOne(dir)) {
             return loadGguf(dir, dtype, computeDtype, device);
         }
+        if (OnnxFolders.isOne(dir)) {
+            return OnnxFolders.load(dir, dtype, computeDtype, device);
+        }
         try (HfFolder folder = HfFolder.open(dir)) {
             return QuantizedFolders.isQuantized(folder)
                     ? QuantizedFolders.load(folder, dtype, computeDtype, device)
@@ -58,6 +61,10 @@ public final class Checkpoints {
         if (GgufCheckpoint.isOne(dir)) {
             refuse(packing, dir);
             return loadGguf(dir, dtype, computeDtype, device);
+        }
+        if (OnnxFolders.isOne(dir)) {
+            refuse(packing, dir);
+            return QuantizedFolders.pack(OnnxFolders.load(dir, dtype, computeDtype, device), dtype, computeDtype);
         }
         try (HfFolder folder = HfFolder.open(dir)) {
             if (QuantizedFolders.isQuantized(folder)) {
@@ -95,13 +102,20 @@ public final class Checkpoints {
                     "%s is a GGUF file, whose weights stay as they are: lora, eval and generate take it. Make a folder of it with `halftone import`."
                             .formatted(dir));
         }
+        if (OnnxFolders.isOne(dir)) {
+            throw quantizedAlready(dir);
+        }
         try (HfFolder folder = HfFolder.open(dir)) {
             if (QuantizedFolders.isQuantized(folder)) {
-                throw new InputException(
-                        "%s is quantized already. Give the float model that it was made from.".formatted(dir));
+                throw quantizedAlready(dir);
             }
             return loadFloat(folder, dtype, computeDtype, device, null);
         }
+    }
+
+    private static InputException quantizedAlready(Path dir) {
+        return new InputException(
+                "%s is quantized already. Give the float model that it was made from.".formatted(dir));
     }
 
     private static CausalLm loadFloat(

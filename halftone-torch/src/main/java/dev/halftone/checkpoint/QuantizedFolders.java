@@ -87,7 +87,7 @@ public final class QuantizedFolders {
     }
 
     /// The quantized layers of an artifact.
-    private static Map<String, StoredLayer> layers(JsonNode config, Path dir) {
+    static Map<String, StoredLayer> layers(JsonNode config, Path dir) {
         JsonNode own = config.path(OWN_KEY);
         String where = dir.resolve("config.json") + ", halftone";
         DType weightDtype = DType.parse(own.path(WEIGHT_DTYPE).asString(""));
@@ -130,7 +130,7 @@ public final class QuantizedFolders {
         return quantized;
     }
 
-    private static Map<String, QuantizedWeight> quantizedWeights(CausalLm model) {
+    static Map<String, QuantizedWeight> quantizedWeights(CausalLm model) {
         Map<String, QuantizedWeight> quantized = new LinkedHashMap<>();
         model.namedModules().forEach((name, module) -> {
             if (module instanceof WeightedLayer layer && layer.weight() instanceof QuantizedWeight w) {
@@ -208,7 +208,7 @@ public final class QuantizedFolders {
         return config;
     }
 
-    private static List<String> floatLinears(CausalLm model) {
+    static List<String> floatLinears(CausalLm model) {
         return model.namedModules().entrySet().stream()
                 .filter(e -> e.getValue() instanceof Linear l && !(l.weight() instanceof QuantizedWeight))
                 .map(Map.Entry::getKey)
@@ -233,9 +233,13 @@ public final class QuantizedFolders {
         return model;
     }
 
-    /// Loads a quantized model, an artifact or what compressed-tensors wrote: its linear layers hold codes and scales,
-    /// their inputs are quantized where the scheme says so.
+    /// Loads a quantized model, an artifact, what `export` wrote of it for torchao, or what
+    /// compressed-tensors wrote: its linear layers hold codes and scales, their inputs are quantized where
+    /// the scheme says so.
     static CausalLm load(HfFolder folder, DType dtype, DType computeDtype, Device device) {
+        if (TorchaoFolders.isOne(folder.config())) {
+            return TorchaoFolders.load(folder, dtype, computeDtype, device);
+        }
         Map<String, StoredLayer> layers =
                 folder.config().has(OWN_KEY) ? layers(folder.config(), folder.dir()) : ForeignLayers.of(folder);
         ArtifactSource source = new ArtifactSource(folder, layers, dtype, computeDtype, device);

@@ -30,6 +30,8 @@ public interface Exporter {
         return switch (format) {
             case GGUF -> new GgufExporter();
             case COMPRESSED_TENSORS -> new CompressedTensorsExporter();
+            case ONNX -> new OnnxExporter();
+            case TORCHAO -> new TorchaoExporter();
             case HF -> new HfExporter();
         };
     }

@@ -54,6 +54,10 @@ public final class Attention extends Module {
         }
     }
 
+    public Geometry geometry() {
+        return geometry;
+    }
+
     /// @param x_BSD layer input
     /// @return `[B, S, D]`
     public Tensor forward(Tensor x_BSD, AttentionContext context) {

@@ -37,6 +37,16 @@ public final class RotaryEmbedding {
         return scaling;
     }
 
+    /// Radians per position of each pair of features.
+    public float[] frequencies() {
+        return frequencies.clone();
+    }
+
+    /// What cosines and sines are multiplied by.
+    public double magnitude() {
+        return magnitude;
+    }
+
     /// Cosines and sines of one forward pass.
     ///
     /// @param cos_B1SD `[B or 1, 1, S, D]`

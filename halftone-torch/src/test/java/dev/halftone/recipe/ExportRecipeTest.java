@@ -30,6 +30,7 @@ import dev.halftone.torch.Device;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
@@ -42,7 +43,7 @@ import tools.jackson.databind.JsonNode;
 class ExportRecipeTest {
     private static final String Q4_0 = "{_component_: GGUFWeightOnlyConfig, type: q4_0}";
 
-    /// What every format holds.
+    /// What every format holds but those for integers alone.
     private static final String MXFP4 =
             "{_component_: MXWeightOnlyConfig, weight_dtype: mxfp4, scaling_mode: even, numerics: compressed_tensors}";
 
@@ -151,6 +152,66 @@ class ExportRecipeTest {
         }
     }
 
+    /// The folder says all that there is to the model: `eval` and `generate` take it.
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "{_component_: IntxWeightOnlyConfig, weight_dtype: int3, groupsize: 32, include: ['*', model.embed_tokens], exclude: []}|bf16|torchao",
+                "{_component_: Int8DynamicActivationInt8WeightConfig, act_mapping_type: asymmetric}|bf16|torchao",
+                "{_component_: W4A16, groupsize: 8, symmetric: false}|fp32|torchao",
+                "{_component_: IntxWeightOnlyConfig, weight_dtype: int4, groupsize: 32, include: ['*', model.embed_tokens], exclude: []}|bf16|onnx",
+                "{_component_: W4A16, groupsize: 8, symmetric: false}|fp32|onnx",
+                "{_component_: Int8DynamicActivationIntxWeightConfig, weight_dtype: int4, groupsize: channel}|fp32|onnx",
+            })
+    void aFolderWithCodesIsLoadedAsTheArtifactThatItIs(String quantizer, String dtype, String format)
+            throws IOException {
+        Path model = TinyModels.write(dir.resolve("model"), "qwen2", "{\"tie_word_embeddings\": true}");
+        Path artifact = TinyModels.quantize(model, dir.resolve("artifact"), quantizer, dtype);
+        ExportRecipe.Result result = export(artifact, ExportFormat.parse(format));
+        requireEqual(result.certificate());
+        assertThat(result.output()).isDirectoryContaining("glob:**/tokenizer.json");
+        try (CausalLm expected = Checkpoints.load(artifact, DType.F32, Device.CPU);
+                CausalLm actual = Checkpoints.load(result.output(), DType.F32, Device.CPU)) {
+            Tokens tokens = Tokens.of(1, 2, 3, 4, 5, 6, 7, 8);
+            assertThat(Certificate.logits(actual, tokens)).isEqualTo(Certificate.logits(expected, tokens));
+        }
+        assertThatThrownBy(() -> Checkpoints.loadFloat(result.output(), DType.F32, DType.F32, Device.CPU))
+                .isInstanceOf(InputException.class)
+                .hasMessageContaining("quantized already");
+    }
+
+    /// Every part of the file that the model is not read from.
+    @Test
+    void anOnnxGraphThatIsNotTheArtifactsIsNotCertified() throws IOException {
+        Path model = TinyModels.write(dir.resolve("model"), "llama", "{}");
+        Path artifact = TinyModels.quantize(model, dir.resolve("artifact"), Q4_0, "fp32");
+        Exporter real = Exporter.of(ExportFormat.ONNX);
+        Exporter faulty = new Exporter() {
+            @Override
+            public void write(Artifact a, Path target) {
+                real.write(a, target);
+                try {
+                    Path graph = target.resolve("model.onnx");
+                    String bytes = new String(Files.readAllBytes(graph), StandardCharsets.ISO_8859_1);
+                    Files.writeString(graph, bytes.replaceFirst("Sigmoid", "Softmax"), StandardCharsets.ISO_8859_1);
+                } catch (IOException e) {
+                    throw new UncheckedIOException(e);
+                }
+            }
+
+            @Override
+            public CausalLm read(Path written, Artifact a) {
+                return real.read(written, a);
+            }
+        };
+        ExportConfig config = new ExportConfig(dir.resolve("out"), artifact, ExportFormat.ONNX, false);
+        assertThatThrownBy(() -> ExportRecipe.run(config, faulty, Events.NONE))
+                .isInstanceOf(RunException.class)
+                .hasMessageContaining("the graph is not the artifact's");
+        assertThat(dir.toFile().list()).doesNotContain("out");
+    }
+
     @Test
     void theTokenizerAndTheChatTemplateComeAlong() throws IOException {
         Path model = TinyModels.write(dir.resolve("model"), "llama", "{\"vocab_size\": 650}");
@@ -255,7 +316,9 @@ class ExportRecipeTest {
     @EnumSource(ExportFormat.class)
     void anExportThatFailsLeavesTheEarlierOneAsItWas(ExportFormat format) throws IOException {
         Path model = TinyModels.write(dir.resolve("model"), "llama", "{}");
-        Path artifact = TinyModels.quantize(model, dir.resolve("artifact"), MXFP4, "fp32");
+        boolean integers = format == ExportFormat.ONNX || format == ExportFormat.TORCHAO;
+        String quantizer = integers ? Q4_0 : MXFP4;
+        Path artifact = TinyModels.quantize(model, dir.resolve("artifact"), quantizer, "fp32");
         Path out = export(artifact, format).output();
         byte[] earlier = Files.readAllBytes(weights(out));
         assertThatThrownBy(() -> export(artifact, format))
@@ -268,10 +331,10 @@ class ExportRecipeTest {
                 .isInstanceOf(InputException.class);
         assertThatThrownBy(() -> ExportRecipe.run(
                         again,
-                        faulty(real, (file, half) -> {
-                            file.seek(half);
+                        faulty(real, (file, at) -> {
+                            file.seek(at);
                             int b = file.read();
-                            file.seek(half);
+                            file.seek(at);
                             file.write(b ^ 1);
                         }),
                         Events.NONE))
@@ -285,7 +348,8 @@ class ExportRecipeTest {
     }
 
     private interface Fault {
-        void damage(RandomAccessFile file, long half) throws IOException;
+        /// @param at somewhere within the weights
+        void damage(RandomAccessFile file, long at) throws IOException;
     }
 
     private static Exporter faulty(Exporter real, Fault fault) {
@@ -295,7 +359,7 @@ class ExportRecipeTest {
                 real.write(artifact, target);
                 try (RandomAccessFile file =
                         new RandomAccessFile(weights(target).toFile(), "rw")) {
-                    fault.damage(file, file.length() / 2);
+                    fault.damage(file, file.length() / 3);
                 } catch (IOException e) {
                     throw new UncheckedIOException(e);
                 }
@@ -309,7 +373,11 @@ class ExportRecipeTest {
     }
 
     private static Path weights(Path export) {
-        return Files.isDirectory(export) ? export.resolve("model.safetensors") : export;
+        if (!Files.isDirectory(export)) {
+            return export;
+        }
+        Path onnx = export.resolve("model.onnx.data");
+        return Files.exists(onnx) ? onnx : export.resolve("model.safetensors");
     }
 
     private void requireEqual(ExportCertificate certificate) {

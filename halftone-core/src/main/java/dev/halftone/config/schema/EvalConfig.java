@@ -22,7 +22,8 @@ import org.jspecify.annotations.Nullable;
         harmless = "false")
 public record EvalConfig(
         @Key(
-                value = "a Hugging Face folder: a float model, or an artifact that `quantize` wrote; or a .gguf file",
+                value =
+                        "a Hugging Face folder: a float model, an artifact that `quantize` wrote, or what `export` made of it; or a .gguf file",
                 also = "checkpointer.checkpoint_dir")
         Path checkpointDir,
 

@@ -20,7 +20,7 @@ public record ExportConfig(
         Path checkpointDir,
 
         @Key(
-                "what is written: `gguf` (llama.cpp's file), `compressed-tensors` (vLLM's folder) or `hf` (a Hugging Face folder in float)")
+                "what is written: `gguf` (llama.cpp's file), `compressed-tensors` (vLLM's folder), `onnx` (onnxruntime's), `torchao` (transformers' with torchao's tensors) or `hf` (a Hugging Face folder in float)")
         ExportFormat format,
 
         @Key(value = "whether a file or model folder that is there is replaced", otherwise = "false")

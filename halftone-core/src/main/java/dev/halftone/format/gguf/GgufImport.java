@@ -13,6 +13,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 
 /// Makes a Hugging Face folder of a GGUF file, which transformers loads with the same tokens and the same weights.
 ///
@@ -62,7 +63,7 @@ public final class GgufImport {
                     .map(s -> new Entry(s.hf(), dtype, s.shape(), () -> importer.convert(s)))
                     .toList();
             AtomicFiles.writeFolder(outputDir, replace, folder -> {
-                HfWriter.writeInto(folder, checkpoint.config(dtype), entries, HfWriter.DEFAULT_SHARD_BYTES);
+                HfWriter.writeInto(folder, checkpoint.config(dtype), Map.of(), entries, HfWriter.DEFAULT_SHARD_BYTES);
                 checkpoint.writeSideFiles(folder);
             });
             long parameters = Arrays.stream(sizes).sum();

@@ -168,6 +168,13 @@ public final class HfFolder implements AutoCloseable {
         return fileHolding(name).data(name);
     }
 
+    /// What the file that holds a tensor says beside its tensors.
+    ///
+    /// @throws InputException if there is no such tensor
+    public Map<String, String> metadata(String name) {
+        return fileHolding(name).metadata();
+    }
+
     /// The file that holds a tensor, for messages.
     ///
     /// @throws InputException if there is no such tensor

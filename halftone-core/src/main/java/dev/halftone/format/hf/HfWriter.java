@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -59,7 +60,7 @@ public final class HfWriter {
             boolean replace) {
         checkFree(dir, replace);
         AtomicFiles.writeFolder(dir, replace, folder -> {
-            writeInto(folder, config, tensors, maxShardBytes);
+            writeInto(folder, config, Map.of(), tensors, maxShardBytes);
             if (copyFilesFrom != null) {
                 copySideFiles(copyFilesFrom, folder);
             }
@@ -77,18 +78,23 @@ public final class HfWriter {
 
     /// Writes configuration and weights into a folder that exists, such as one that [AtomicFiles#writeFolder]
     /// fills.
-    public static void writeInto(Path folder, JsonNode config, List<Entry> tensors, long maxShardBytes) {
+    ///
+    /// @param metadata what each file of weights says beside its tensors
+    public static void writeInto(
+            Path folder, JsonNode config, Map<String, String> metadata, List<Entry> tensors, long maxShardBytes) {
+        Map<String, String> all = new HashMap<>(metadata);
+        all.putAll(METADATA);
         Json.write(folder.resolve(HfFolder.CONFIG), config);
         List<List<Entry>> shards = shards(tensors, maxShardBytes);
         if (shards.size() == 1) {
-            SafetensorsWriter.write(folder.resolve(HfFolder.WEIGHTS), METADATA, shards.getFirst());
+            SafetensorsWriter.write(folder.resolve(HfFolder.WEIGHTS), all, shards.getFirst());
             return;
         }
         Map<String, String> shardOf = new TreeMap<>();
         for (int i = 0; i < shards.size(); i++) {
             String name = "model-%05d-of-%05d.safetensors".formatted(i + 1, shards.size());
             shards.get(i).forEach(e -> shardOf.put(e.name(), name));
-            SafetensorsWriter.write(folder.resolve(name), METADATA, shards.get(i));
+            SafetensorsWriter.write(folder.resolve(name), all, shards.get(i));
         }
         ObjectNode index = Json.object();
         index.putObject("metadata")

@@ -5,6 +5,7 @@ import dev.halftone.format.Json;
 import dev.halftone.format.LittleEndian;
 import dev.halftone.format.hf.HfFolder;
 import dev.halftone.format.safetensors.TensorInfo;
+import dev.halftone.format.torchao.Torchao;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -65,6 +66,9 @@ final class FolderFacts {
             return folder.has(shape)
                     ? product(folder, shape)
                     : 2 * folder.info(name).elements();
+        }
+        if (name.contains(Torchao.PREFIX)) {
+            return name.endsWith(Torchao.CODES) ? folder.info(name).elements() : 0;
         }
         if (INPUTS.stream().anyMatch(name::endsWith)) {
             return 0;

@@ -4,6 +4,7 @@ import dev.halftone.InputException;
 import dev.halftone.format.Json;
 import dev.halftone.format.gguf.GgufFile;
 import dev.halftone.format.hf.HfFolder;
+import dev.halftone.format.onnx.OnnxFile;
 import dev.halftone.format.safetensors.SafetensorsFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -27,6 +28,11 @@ public record Inspection(Path path, String kind, ObjectNode summary, ObjectNode 
     public static Inspection of(Path path) {
         if (!Files.exists(path)) {
             throw new InputException("%s is not there. Check the path.".formatted(path));
+        }
+        if (OnnxFile.isOne(path)) {
+            throw new InputException(
+                    "%s holds an ONNX model, whose tensors are not listed here. Its certificate.json says what is in it."
+                            .formatted(path));
         }
         if (Files.isDirectory(path)) {
             try (HfFolder folder = HfFolder.open(path)) {
