@@ -5,7 +5,9 @@ import dev.halftone.torch.Scope;
 import java.util.Collections;
 import java.util.IdentityHashMap;
 import java.util.Objects;
+import java.util.Queue;
 import java.util.Set;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BinaryOperator;
 import java.util.function.UnaryOperator;
@@ -19,6 +21,9 @@ final class Hooks {
     /// libtorch holds only an address: without these the collector would take a hook that has yet to run.
     private static final Set<TensorTensorHook> WAITING =
             Collections.synchronizedSet(Collections.newSetFromMap(new IdentityHashMap<>()));
+
+    /// Hooks that have run. They cannot be freed while libtorch is still in them.
+    private static final Queue<TensorTensorHook> DONE = new ConcurrentLinkedQueue<>();
 
     private Hooks() {}
 
@@ -55,10 +60,12 @@ final class Hooks {
 
     /// Replaces the gradient that arrives at `t`, in the one backward pass that `t` takes part in.
     static void onGradient(Tensor t, UnaryOperator<Tensor> gradient) {
+        freeDone();
         TensorTensorHook hook = new TensorTensorHook() {
             @Override
             public TensorBase call(TensorBase upstream) {
                 WAITING.remove(this);
+                DONE.add(this);
                 try (Scope scope = Scope.open();
                         NoGrad _ = NoGrad.open()) {
                     return scope.keep(gradient.apply(new Tensor(upstream)));
@@ -67,5 +74,12 @@ final class Hooks {
         };
         WAITING.add(Scope.own(hook));
         t.register_hook(hook);
+    }
+
+    /// A forward pass registers hooks, and no backward pass runs meanwhile.
+    private static void freeDone() {
+        for (TensorTensorHook hook = DONE.poll(); hook != null; hook = DONE.poll()) {
+            hook.close();
+        }
     }
 }

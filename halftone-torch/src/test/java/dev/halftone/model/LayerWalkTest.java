@@ -288,7 +288,7 @@ class LayerWalkTest {
         long all = whileGoingDown(false);
         long checkpointed = whileGoingDown(true);
         long input = 4L * BATCH * LONG * WIDE;
-        assertThat(all).isGreaterThan((LAYERS - 1) * 10 * input);
+        assertThat(all).isGreaterThan((LAYERS - 1) * 4 * input);
         assertThat(checkpointed).isLessThan(all / 3);
     }
 

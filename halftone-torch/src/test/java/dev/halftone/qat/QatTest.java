@@ -267,7 +267,7 @@ class QatTest {
             Qat.prepare(model, QuantizationPlan.of(INT4).with(rule));
             Tensor x = model.input(1000).requires_grad_(true);
             long before = 0;
-            for (int step = 0; step < 150; step++) {
+            for (int step = 0; step < 400; step++) {
                 try (Scope _ = Scope.open()) {
                     model.forward(x).sum().backward();
                     x.mutable_grad().reset();
@@ -278,7 +278,7 @@ class QatTest {
                     }
                 }
                 // By then compilers and allocators have taken what they keep.
-                if (step == 70) {
+                if (step == 200) {
                     before = Pointer.physicalBytes();
                 }
             }
