@@ -31,7 +31,6 @@ public final class Bf16AdamW {
             double eps,
             double rate) {}
 
-    private static final int LANES = Tiles.LANES;
     /// Elements whose 16 KB stay in the first-level cache.
     private static final int TILE = 2048;
 
@@ -44,7 +43,7 @@ public final class Bf16AdamW {
             return;
         }
         long n = p.numel();
-        long whole = n - n % LANES;
+        long whole = n - n % Tiles.LANES;
         Tensor dense = g.contiguous();
         MemorySegment weights = Torch.memory(p);
         MemorySegment gradients = Torch.memory(dense);
@@ -55,10 +54,10 @@ public final class Bf16AdamW {
             for (int tile = first; tile < last; tile++) {
                 long from = (long) tile * TILE;
                 long end = Math.min(whole, from + TILE);
-                means(means, gradients, c, from, end);
-                squares(squares, gradients, c, from, end);
-                divisors(squares, divisors, c, from, end);
-                weights(weights, means, divisors, c, from, end);
+                Loops.means(means, gradients, c, from, end);
+                Loops.squares(squares, gradients, c, from, end);
+                Loops.divisors(squares, divisors, c, from, end);
+                Loops.weights(weights, means, divisors, c, from, end);
             }
         });
         if (whole < n) {
@@ -80,51 +79,53 @@ public final class Bf16AdamW {
         Ops.addcdiv_(p, m, Ops.add_(root, c.eps), -c.rate);
     }
 
-    // Four loops over a tile, not one: C2 does not inline as many vector operations as one would have.
-
-    private static void means(MemorySegment m, MemorySegment g, Coefficients c, long from, long end) {
-        // torch's `lerp` starts at the nearer end.
-        boolean fromMean = (float) c.meanShare < 0.5f;
-        FloatVector way = FloatVector.broadcast(Tiles.F, (float) c.meanShare - (fromMean ? 0 : 1));
-        for (long i = from; i < end; i += LANES) {
-            FloatVector mean = Tiles.bf16(m, i);
-            FloatVector gradient = Tiles.bf16(g, i);
-            Tiles.storeBf16(round(gradient.sub(mean).fma(way, fromMean ? mean : gradient)), m, i);
+    /// Four loops over a tile, not one: C2 does not inline as many vector operations as one would have.
+    ///
+    /// A class of its own, which a JVM without the Vector API never loads.
+    private static final class Loops {
+        static void means(MemorySegment m, MemorySegment g, Coefficients c, long from, long end) {
+            // torch's `lerp` starts at the nearer end.
+            boolean fromMean = (float) c.meanShare < 0.5f;
+            FloatVector way = FloatVector.broadcast(Tiles.F, (float) c.meanShare - (fromMean ? 0 : 1));
+            for (long i = from; i < end; i += Tiles.LANES) {
+                FloatVector mean = Tiles.bf16(m, i);
+                FloatVector gradient = Tiles.bf16(g, i);
+                Tiles.storeBf16(round(gradient.sub(mean).fma(way, fromMean ? mean : gradient)), m, i);
+            }
         }
-    }
 
-    private static void squares(MemorySegment v, MemorySegment g, Coefficients c, long from, long end) {
-        float decay = (float) c.squareDecay;
-        float share = (float) c.squareShare;
-        for (long i = from; i < end; i += LANES) {
-            FloatVector gradient = Tiles.bf16(g, i);
-            FloatVector square = round(Tiles.bf16(v, i).mul(decay));
-            Tiles.storeBf16(round(gradient.mul(share).fma(gradient, square)), v, i);
+        static void squares(MemorySegment v, MemorySegment g, Coefficients c, long from, long end) {
+            float decay = (float) c.squareDecay;
+            float share = (float) c.squareShare;
+            for (long i = from; i < end; i += Tiles.LANES) {
+                FloatVector gradient = Tiles.bf16(g, i);
+                FloatVector square = round(Tiles.bf16(v, i).mul(decay));
+                Tiles.storeBf16(round(gradient.mul(share).fma(gradient, square)), v, i);
+            }
         }
-    }
 
-    private static void divisors(MemorySegment v, float[] divisors, Coefficients c, long from, long end) {
-        float root = (float) c.root;
-        // Of all scalars torch rounds only the one that it adds.
-        float eps = Rounding.round((float) c.eps, DType.BF16);
-        for (long i = from; i < end; i += LANES) {
-            FloatVector square = round(Tiles.bf16(v, i).sqrt());
-            round(round(square.div(root)).add(eps)).intoArray(divisors, (int) (i - from));
+        static void divisors(MemorySegment v, float[] divisors, Coefficients c, long from, long end) {
+            float root = (float) c.root;
+            // Of all scalars torch rounds only the one that it adds.
+            float eps = Rounding.round((float) c.eps, DType.BF16);
+            for (long i = from; i < end; i += Tiles.LANES) {
+                FloatVector square = round(Tiles.bf16(v, i).sqrt());
+                round(round(square.div(root)).add(eps)).intoArray(divisors, (int) (i - from));
+            }
         }
-    }
 
-    private static void weights(
-            MemorySegment p, MemorySegment m, float[] divisors, Coefficients c, long from, long end) {
-        float decay = (float) c.decay;
-        float rate = (float) -c.rate;
-        for (long i = from; i < end; i += LANES) {
-            FloatVector divisor = FloatVector.fromArray(Tiles.F, divisors, (int) (i - from));
-            FloatVector way = Tiles.bf16(m, i).mul(rate).div(divisor);
-            Tiles.storeBf16(round(round(Tiles.bf16(p, i).mul(decay)).add(way)), p, i);
+        static void weights(MemorySegment p, MemorySegment m, float[] divisors, Coefficients c, long from, long end) {
+            float decay = (float) c.decay;
+            float rate = (float) -c.rate;
+            for (long i = from; i < end; i += Tiles.LANES) {
+                FloatVector divisor = FloatVector.fromArray(Tiles.F, divisors, (int) (i - from));
+                FloatVector way = Tiles.bf16(m, i).mul(rate).div(divisor);
+                Tiles.storeBf16(round(round(Tiles.bf16(p, i).mul(decay)).add(way)), p, i);
+            }
         }
-    }
 
-    private static FloatVector round(FloatVector x) {
-        return Tiles.round(x, DType.BF16);
+        private static FloatVector round(FloatVector x) {
+            return Tiles.round(x, DType.BF16);
+        }
     }
 }

@@ -53,7 +53,7 @@ public final class RootMeanSquare {
             float[] row = new float[d];
             for (long at = (long) first * d; at < (long) last * d; at += d) {
                 Tiles.load(in, at, row, d, from);
-                scale(row, d, root(row, d, eps), to);
+                Rows.scale(row, d, root(row, d, eps), to);
                 Tiles.store(row, d, out, at, to);
             }
         });
@@ -77,9 +77,9 @@ public final class RootMeanSquare {
                 Tiles.load(values, at, normal, d, from);
                 Tiles.load(in, at, gradient, d, to);
                 float root = root(normal, d, eps);
-                scale(normal, d, root, DType.F32);
-                subtract(gradient, normal, d, (float) (Tiles.dot(gradient, normal, d) / d));
-                scale(gradient, d, root, to);
+                Rows.scale(normal, d, root, DType.F32);
+                Rows.subtract(gradient, normal, d, (float) (Tiles.dot(gradient, normal, d) / d));
+                Rows.scale(gradient, d, root, to);
                 Tiles.store(gradient, d, out, at, to);
             }
         });
@@ -92,27 +92,30 @@ public final class RootMeanSquare {
         return 1 / (float) Math.sqrt((float) (Tiles.dot(row, row, d) / d) + (float) eps);
     }
 
-    /// `row · factor`, rounded, in place.
-    private static void scale(float[] row, int d, float factor, DType dtype) {
-        int i = 0;
-        for (; i <= d - Tiles.LANES; i += Tiles.LANES) {
-            Tiles.round(FloatVector.fromArray(Tiles.F, row, i).mul(factor), dtype)
-                    .intoArray(row, i);
+    /// What needs the Vector API: a JVM without it never loads this class.
+    private static final class Rows {
+        /// `row · factor`, rounded, in place.
+        static void scale(float[] row, int d, float factor, DType dtype) {
+            int i = 0;
+            for (; i <= d - Tiles.LANES; i += Tiles.LANES) {
+                Tiles.round(FloatVector.fromArray(Tiles.F, row, i).mul(factor), dtype)
+                        .intoArray(row, i);
+            }
+            for (; i < d; i++) {
+                row[i] = Rounding.round(row[i] * factor, dtype);
+            }
         }
-        for (; i < d; i++) {
-            row[i] = Rounding.round(row[i] * factor, dtype);
-        }
-    }
 
-    /// `g - normal · share`, in place of `g`.
-    private static void subtract(float[] g, float[] normal, int d, float share) {
-        int i = 0;
-        for (; i <= d - Tiles.LANES; i += Tiles.LANES) {
-            FloatVector n = FloatVector.fromArray(Tiles.F, normal, i).mul(share);
-            FloatVector.fromArray(Tiles.F, g, i).sub(n).intoArray(g, i);
-        }
-        for (; i < d; i++) {
-            g[i] -= normal[i] * share;
+        /// `g - normal · share`, in place of `g`.
+        static void subtract(float[] g, float[] normal, int d, float share) {
+            int i = 0;
+            for (; i <= d - Tiles.LANES; i += Tiles.LANES) {
+                FloatVector n = FloatVector.fromArray(Tiles.F, normal, i).mul(share);
+                FloatVector.fromArray(Tiles.F, g, i).sub(n).intoArray(g, i);
+            }
+            for (; i < d; i++) {
+                g[i] -= normal[i] * share;
+            }
         }
     }
 }
