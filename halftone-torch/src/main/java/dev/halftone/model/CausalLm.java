@@ -165,10 +165,11 @@ public final class CausalLm extends Module {
     }
 
     /// The model as it is now, for generating token by token: in float32, from the packed or float weights as they lie
-    /// in memory. Empty elsewhere than on the CPU, and where the JVM has no vectors.
+    /// in memory. Empty elsewhere than on the CPU, in float16, and where the JVM has no vectors.
     /// The model may neither be changed nor closed while the result is in use.
     public Optional<TokenStep> tokenStep() {
-        if (!Kernels.vectors() || !norm.weight().master().is_cpu()) {
+        Tensor scales_D = norm.weight().master();
+        if (!Kernels.vectors() || !scales_D.is_cpu() || Torch.dtype(scales_D) == DType.F16) {
             return Optional.empty();
         }
         try (Scope _ = Scope.open()) {
