@@ -2,6 +2,7 @@ package dev.halftone.kernel;
 
 import static dev.halftone.kernel.RowVectors.F;
 import static dev.halftone.kernel.RowVectors.I;
+import static dev.halftone.kernel.RowVectors.MEMORY;
 import static dev.halftone.kernel.RowVectors.PARTS;
 import static dev.halftone.kernel.RowVectors.WIDTH;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
@@ -34,11 +35,12 @@ record BlockRows(GgmlType type, MemorySegment w, int rows, int columns) implemen
 
     @Override
     public void four(float[] x, int r0, int r1, int r2, int r3, float[] lanes) {
-        long row = (long) columns / BLOCK * type.blockBytes();
+        long bytes = (long) columns / BLOCK * type.blockBytes();
+        long a = RowVectors.address(w, rows * bytes);
         switch (type) {
-            case Q4_0 -> q4x0(x, r0 * row, r1 * row, r2 * row, r3 * row, lanes);
-            case Q4_1 -> q4x1(x, r0 * row, r1 * row, r2 * row, r3 * row, lanes);
-            default -> q8x0(x, r0 * row, r1 * row, r2 * row, r3 * row, lanes);
+            case Q4_0 -> q4x0(x, a + r0 * bytes, a + r1 * bytes, a + r2 * bytes, a + r3 * bytes, lanes);
+            case Q4_1 -> q4x1(x, a + r0 * bytes, a + r1 * bytes, a + r2 * bytes, a + r3 * bytes, lanes);
+            default -> q8x0(x, a + r0 * bytes, a + r1 * bytes, a + r2 * bytes, a + r3 * bytes, lanes);
         }
     }
 
@@ -56,45 +58,49 @@ record BlockRows(GgmlType type, MemorySegment w, int rows, int columns) implemen
                 FloatVector x3 = FloatVector.fromArray(F, x, c + 24);
                 FloatVector eights = x0.add(x1).add(x2.add(x3)).mul(-8);
 
-                ByteVector u0 = ByteVector.fromMemorySegment(SPECIES_64, w, a0 + at + 2, LITTLE_ENDIAN);
-                ByteVector v0 = ByteVector.fromMemorySegment(SPECIES_64, w, a0 + at + 10, LITTLE_ENDIAN);
+                ByteVector u0 = ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a0 + at + 2, LITTLE_ENDIAN);
+                ByteVector v0 = ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a0 + at + 10, LITTLE_ENDIAN);
                 IntVector i0 = (IntVector) u0.convertShape(ZERO_EXTEND_B2I, I, p);
                 IntVector j0 = (IntVector) v0.convertShape(ZERO_EXTEND_B2I, I, p);
                 FloatVector s0 = ((FloatVector) i0.and(15).convertShape(I2F, F, 0)).fma(x0, eights);
                 s0 = ((FloatVector) j0.and(15).convertShape(I2F, F, 0)).fma(x1, s0);
                 s0 = ((FloatVector) i0.lanewise(LSHR, 4).convertShape(I2F, F, 0)).fma(x2, s0);
                 s0 = ((FloatVector) j0.lanewise(LSHR, 4).convertShape(I2F, F, 0)).fma(x3, s0);
-                t0 = s0.fma(FloatVector.broadcast(F, Float.float16ToFloat(w.get(JAVA_SHORT_UNALIGNED, a0 + at))), t0);
+                t0 = s0.fma(
+                        FloatVector.broadcast(F, Float.float16ToFloat(MEMORY.get(JAVA_SHORT_UNALIGNED, a0 + at))), t0);
 
-                ByteVector u1 = ByteVector.fromMemorySegment(SPECIES_64, w, a1 + at + 2, LITTLE_ENDIAN);
-                ByteVector v1 = ByteVector.fromMemorySegment(SPECIES_64, w, a1 + at + 10, LITTLE_ENDIAN);
+                ByteVector u1 = ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a1 + at + 2, LITTLE_ENDIAN);
+                ByteVector v1 = ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a1 + at + 10, LITTLE_ENDIAN);
                 IntVector i1 = (IntVector) u1.convertShape(ZERO_EXTEND_B2I, I, p);
                 IntVector j1 = (IntVector) v1.convertShape(ZERO_EXTEND_B2I, I, p);
                 FloatVector s1 = ((FloatVector) i1.and(15).convertShape(I2F, F, 0)).fma(x0, eights);
                 s1 = ((FloatVector) j1.and(15).convertShape(I2F, F, 0)).fma(x1, s1);
                 s1 = ((FloatVector) i1.lanewise(LSHR, 4).convertShape(I2F, F, 0)).fma(x2, s1);
                 s1 = ((FloatVector) j1.lanewise(LSHR, 4).convertShape(I2F, F, 0)).fma(x3, s1);
-                t1 = s1.fma(FloatVector.broadcast(F, Float.float16ToFloat(w.get(JAVA_SHORT_UNALIGNED, a1 + at))), t1);
+                t1 = s1.fma(
+                        FloatVector.broadcast(F, Float.float16ToFloat(MEMORY.get(JAVA_SHORT_UNALIGNED, a1 + at))), t1);
 
-                ByteVector u2 = ByteVector.fromMemorySegment(SPECIES_64, w, a2 + at + 2, LITTLE_ENDIAN);
-                ByteVector v2 = ByteVector.fromMemorySegment(SPECIES_64, w, a2 + at + 10, LITTLE_ENDIAN);
+                ByteVector u2 = ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a2 + at + 2, LITTLE_ENDIAN);
+                ByteVector v2 = ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a2 + at + 10, LITTLE_ENDIAN);
                 IntVector i2 = (IntVector) u2.convertShape(ZERO_EXTEND_B2I, I, p);
                 IntVector j2 = (IntVector) v2.convertShape(ZERO_EXTEND_B2I, I, p);
                 FloatVector s2 = ((FloatVector) i2.and(15).convertShape(I2F, F, 0)).fma(x0, eights);
                 s2 = ((FloatVector) j2.and(15).convertShape(I2F, F, 0)).fma(x1, s2);
                 s2 = ((FloatVector) i2.lanewise(LSHR, 4).convertShape(I2F, F, 0)).fma(x2, s2);
                 s2 = ((FloatVector) j2.lanewise(LSHR, 4).convertShape(I2F, F, 0)).fma(x3, s2);
-                t2 = s2.fma(FloatVector.broadcast(F, Float.float16ToFloat(w.get(JAVA_SHORT_UNALIGNED, a2 + at))), t2);
+                t2 = s2.fma(
+                        FloatVector.broadcast(F, Float.float16ToFloat(MEMORY.get(JAVA_SHORT_UNALIGNED, a2 + at))), t2);
 
-                ByteVector u3 = ByteVector.fromMemorySegment(SPECIES_64, w, a3 + at + 2, LITTLE_ENDIAN);
-                ByteVector v3 = ByteVector.fromMemorySegment(SPECIES_64, w, a3 + at + 10, LITTLE_ENDIAN);
+                ByteVector u3 = ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a3 + at + 2, LITTLE_ENDIAN);
+                ByteVector v3 = ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a3 + at + 10, LITTLE_ENDIAN);
                 IntVector i3 = (IntVector) u3.convertShape(ZERO_EXTEND_B2I, I, p);
                 IntVector j3 = (IntVector) v3.convertShape(ZERO_EXTEND_B2I, I, p);
                 FloatVector s3 = ((FloatVector) i3.and(15).convertShape(I2F, F, 0)).fma(x0, eights);
                 s3 = ((FloatVector) j3.and(15).convertShape(I2F, F, 0)).fma(x1, s3);
                 s3 = ((FloatVector) i3.lanewise(LSHR, 4).convertShape(I2F, F, 0)).fma(x2, s3);
                 s3 = ((FloatVector) j3.lanewise(LSHR, 4).convertShape(I2F, F, 0)).fma(x3, s3);
-                t3 = s3.fma(FloatVector.broadcast(F, Float.float16ToFloat(w.get(JAVA_SHORT_UNALIGNED, a3 + at))), t3);
+                t3 = s3.fma(
+                        FloatVector.broadcast(F, Float.float16ToFloat(MEMORY.get(JAVA_SHORT_UNALIGNED, a3 + at))), t3);
             }
             t0.intoArray(lanes, 0 + p * WIDTH);
             t1.intoArray(lanes, 8 + p * WIDTH);
@@ -117,53 +123,61 @@ record BlockRows(GgmlType type, MemorySegment w, int rows, int columns) implemen
                 FloatVector x3 = FloatVector.fromArray(F, x, c + 24);
                 FloatVector all = x0.add(x1).add(x2.add(x3));
 
-                ByteVector u0 = ByteVector.fromMemorySegment(SPECIES_64, w, a0 + at + 4, LITTLE_ENDIAN);
-                ByteVector v0 = ByteVector.fromMemorySegment(SPECIES_64, w, a0 + at + 12, LITTLE_ENDIAN);
+                ByteVector u0 = ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a0 + at + 4, LITTLE_ENDIAN);
+                ByteVector v0 = ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a0 + at + 12, LITTLE_ENDIAN);
                 IntVector i0 = (IntVector) u0.convertShape(ZERO_EXTEND_B2I, I, p);
                 IntVector j0 = (IntVector) v0.convertShape(ZERO_EXTEND_B2I, I, p);
                 FloatVector s0 = ((FloatVector) i0.and(15).convertShape(I2F, F, 0)).mul(x0);
                 s0 = ((FloatVector) j0.and(15).convertShape(I2F, F, 0)).fma(x1, s0);
                 s0 = ((FloatVector) i0.lanewise(LSHR, 4).convertShape(I2F, F, 0)).fma(x2, s0);
                 s0 = ((FloatVector) j0.lanewise(LSHR, 4).convertShape(I2F, F, 0)).fma(x3, s0);
-                t0 = s0.fma(FloatVector.broadcast(F, Float.float16ToFloat(w.get(JAVA_SHORT_UNALIGNED, a0 + at))), t0);
+                t0 = s0.fma(
+                        FloatVector.broadcast(F, Float.float16ToFloat(MEMORY.get(JAVA_SHORT_UNALIGNED, a0 + at))), t0);
                 t0 = all.fma(
-                        FloatVector.broadcast(F, Float.float16ToFloat(w.get(JAVA_SHORT_UNALIGNED, a0 + at + 2))), t0);
+                        FloatVector.broadcast(F, Float.float16ToFloat(MEMORY.get(JAVA_SHORT_UNALIGNED, a0 + at + 2))),
+                        t0);
 
-                ByteVector u1 = ByteVector.fromMemorySegment(SPECIES_64, w, a1 + at + 4, LITTLE_ENDIAN);
-                ByteVector v1 = ByteVector.fromMemorySegment(SPECIES_64, w, a1 + at + 12, LITTLE_ENDIAN);
+                ByteVector u1 = ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a1 + at + 4, LITTLE_ENDIAN);
+                ByteVector v1 = ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a1 + at + 12, LITTLE_ENDIAN);
                 IntVector i1 = (IntVector) u1.convertShape(ZERO_EXTEND_B2I, I, p);
                 IntVector j1 = (IntVector) v1.convertShape(ZERO_EXTEND_B2I, I, p);
                 FloatVector s1 = ((FloatVector) i1.and(15).convertShape(I2F, F, 0)).mul(x0);
                 s1 = ((FloatVector) j1.and(15).convertShape(I2F, F, 0)).fma(x1, s1);
                 s1 = ((FloatVector) i1.lanewise(LSHR, 4).convertShape(I2F, F, 0)).fma(x2, s1);
                 s1 = ((FloatVector) j1.lanewise(LSHR, 4).convertShape(I2F, F, 0)).fma(x3, s1);
-                t1 = s1.fma(FloatVector.broadcast(F, Float.float16ToFloat(w.get(JAVA_SHORT_UNALIGNED, a1 + at))), t1);
+                t1 = s1.fma(
+                        FloatVector.broadcast(F, Float.float16ToFloat(MEMORY.get(JAVA_SHORT_UNALIGNED, a1 + at))), t1);
                 t1 = all.fma(
-                        FloatVector.broadcast(F, Float.float16ToFloat(w.get(JAVA_SHORT_UNALIGNED, a1 + at + 2))), t1);
+                        FloatVector.broadcast(F, Float.float16ToFloat(MEMORY.get(JAVA_SHORT_UNALIGNED, a1 + at + 2))),
+                        t1);
 
-                ByteVector u2 = ByteVector.fromMemorySegment(SPECIES_64, w, a2 + at + 4, LITTLE_ENDIAN);
-                ByteVector v2 = ByteVector.fromMemorySegment(SPECIES_64, w, a2 + at + 12, LITTLE_ENDIAN);
+                ByteVector u2 = ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a2 + at + 4, LITTLE_ENDIAN);
+                ByteVector v2 = ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a2 + at + 12, LITTLE_ENDIAN);
                 IntVector i2 = (IntVector) u2.convertShape(ZERO_EXTEND_B2I, I, p);
                 IntVector j2 = (IntVector) v2.convertShape(ZERO_EXTEND_B2I, I, p);
                 FloatVector s2 = ((FloatVector) i2.and(15).convertShape(I2F, F, 0)).mul(x0);
                 s2 = ((FloatVector) j2.and(15).convertShape(I2F, F, 0)).fma(x1, s2);
                 s2 = ((FloatVector) i2.lanewise(LSHR, 4).convertShape(I2F, F, 0)).fma(x2, s2);
                 s2 = ((FloatVector) j2.lanewise(LSHR, 4).convertShape(I2F, F, 0)).fma(x3, s2);
-                t2 = s2.fma(FloatVector.broadcast(F, Float.float16ToFloat(w.get(JAVA_SHORT_UNALIGNED, a2 + at))), t2);
+                t2 = s2.fma(
+                        FloatVector.broadcast(F, Float.float16ToFloat(MEMORY.get(JAVA_SHORT_UNALIGNED, a2 + at))), t2);
                 t2 = all.fma(
-                        FloatVector.broadcast(F, Float.float16ToFloat(w.get(JAVA_SHORT_UNALIGNED, a2 + at + 2))), t2);
+                        FloatVector.broadcast(F, Float.float16ToFloat(MEMORY.get(JAVA_SHORT_UNALIGNED, a2 + at + 2))),
+                        t2);
 
-                ByteVector u3 = ByteVector.fromMemorySegment(SPECIES_64, w, a3 + at + 4, LITTLE_ENDIAN);
-                ByteVector v3 = ByteVector.fromMemorySegment(SPECIES_64, w, a3 + at + 12, LITTLE_ENDIAN);
+                ByteVector u3 = ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a3 + at + 4, LITTLE_ENDIAN);
+                ByteVector v3 = ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a3 + at + 12, LITTLE_ENDIAN);
                 IntVector i3 = (IntVector) u3.convertShape(ZERO_EXTEND_B2I, I, p);
                 IntVector j3 = (IntVector) v3.convertShape(ZERO_EXTEND_B2I, I, p);
                 FloatVector s3 = ((FloatVector) i3.and(15).convertShape(I2F, F, 0)).mul(x0);
                 s3 = ((FloatVector) j3.and(15).convertShape(I2F, F, 0)).fma(x1, s3);
                 s3 = ((FloatVector) i3.lanewise(LSHR, 4).convertShape(I2F, F, 0)).fma(x2, s3);
                 s3 = ((FloatVector) j3.lanewise(LSHR, 4).convertShape(I2F, F, 0)).fma(x3, s3);
-                t3 = s3.fma(FloatVector.broadcast(F, Float.float16ToFloat(w.get(JAVA_SHORT_UNALIGNED, a3 + at))), t3);
+                t3 = s3.fma(
+                        FloatVector.broadcast(F, Float.float16ToFloat(MEMORY.get(JAVA_SHORT_UNALIGNED, a3 + at))), t3);
                 t3 = all.fma(
-                        FloatVector.broadcast(F, Float.float16ToFloat(w.get(JAVA_SHORT_UNALIGNED, a3 + at + 2))), t3);
+                        FloatVector.broadcast(F, Float.float16ToFloat(MEMORY.get(JAVA_SHORT_UNALIGNED, a3 + at + 2))),
+                        t3);
             }
             t0.intoArray(lanes, 0 + p * WIDTH);
             t1.intoArray(lanes, 8 + p * WIDTH);
@@ -185,61 +199,69 @@ record BlockRows(GgmlType type, MemorySegment w, int rows, int columns) implemen
                 FloatVector x2 = FloatVector.fromArray(F, x, c + 16);
                 FloatVector x3 = FloatVector.fromArray(F, x, c + 24);
 
-                FloatVector s0 = ((FloatVector) ByteVector.fromMemorySegment(SPECIES_64, w, a0 + at + 2, LITTLE_ENDIAN)
-                                .convertShape(B2F, F, p))
+                FloatVector s0 = ((FloatVector)
+                                ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a0 + at + 2, LITTLE_ENDIAN)
+                                        .convertShape(B2F, F, p))
                         .mul(x0);
-                s0 = ((FloatVector) ByteVector.fromMemorySegment(SPECIES_64, w, a0 + at + 10, LITTLE_ENDIAN)
+                s0 = ((FloatVector) ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a0 + at + 10, LITTLE_ENDIAN)
                                 .convertShape(B2F, F, p))
                         .fma(x1, s0);
-                s0 = ((FloatVector) ByteVector.fromMemorySegment(SPECIES_64, w, a0 + at + 18, LITTLE_ENDIAN)
+                s0 = ((FloatVector) ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a0 + at + 18, LITTLE_ENDIAN)
                                 .convertShape(B2F, F, p))
                         .fma(x2, s0);
-                s0 = ((FloatVector) ByteVector.fromMemorySegment(SPECIES_64, w, a0 + at + 26, LITTLE_ENDIAN)
+                s0 = ((FloatVector) ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a0 + at + 26, LITTLE_ENDIAN)
                                 .convertShape(B2F, F, p))
                         .fma(x3, s0);
-                t0 = s0.fma(FloatVector.broadcast(F, Float.float16ToFloat(w.get(JAVA_SHORT_UNALIGNED, a0 + at))), t0);
+                t0 = s0.fma(
+                        FloatVector.broadcast(F, Float.float16ToFloat(MEMORY.get(JAVA_SHORT_UNALIGNED, a0 + at))), t0);
 
-                FloatVector s1 = ((FloatVector) ByteVector.fromMemorySegment(SPECIES_64, w, a1 + at + 2, LITTLE_ENDIAN)
-                                .convertShape(B2F, F, p))
+                FloatVector s1 = ((FloatVector)
+                                ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a1 + at + 2, LITTLE_ENDIAN)
+                                        .convertShape(B2F, F, p))
                         .mul(x0);
-                s1 = ((FloatVector) ByteVector.fromMemorySegment(SPECIES_64, w, a1 + at + 10, LITTLE_ENDIAN)
+                s1 = ((FloatVector) ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a1 + at + 10, LITTLE_ENDIAN)
                                 .convertShape(B2F, F, p))
                         .fma(x1, s1);
-                s1 = ((FloatVector) ByteVector.fromMemorySegment(SPECIES_64, w, a1 + at + 18, LITTLE_ENDIAN)
+                s1 = ((FloatVector) ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a1 + at + 18, LITTLE_ENDIAN)
                                 .convertShape(B2F, F, p))
                         .fma(x2, s1);
-                s1 = ((FloatVector) ByteVector.fromMemorySegment(SPECIES_64, w, a1 + at + 26, LITTLE_ENDIAN)
+                s1 = ((FloatVector) ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a1 + at + 26, LITTLE_ENDIAN)
                                 .convertShape(B2F, F, p))
                         .fma(x3, s1);
-                t1 = s1.fma(FloatVector.broadcast(F, Float.float16ToFloat(w.get(JAVA_SHORT_UNALIGNED, a1 + at))), t1);
+                t1 = s1.fma(
+                        FloatVector.broadcast(F, Float.float16ToFloat(MEMORY.get(JAVA_SHORT_UNALIGNED, a1 + at))), t1);
 
-                FloatVector s2 = ((FloatVector) ByteVector.fromMemorySegment(SPECIES_64, w, a2 + at + 2, LITTLE_ENDIAN)
-                                .convertShape(B2F, F, p))
+                FloatVector s2 = ((FloatVector)
+                                ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a2 + at + 2, LITTLE_ENDIAN)
+                                        .convertShape(B2F, F, p))
                         .mul(x0);
-                s2 = ((FloatVector) ByteVector.fromMemorySegment(SPECIES_64, w, a2 + at + 10, LITTLE_ENDIAN)
+                s2 = ((FloatVector) ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a2 + at + 10, LITTLE_ENDIAN)
                                 .convertShape(B2F, F, p))
                         .fma(x1, s2);
-                s2 = ((FloatVector) ByteVector.fromMemorySegment(SPECIES_64, w, a2 + at + 18, LITTLE_ENDIAN)
+                s2 = ((FloatVector) ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a2 + at + 18, LITTLE_ENDIAN)
                                 .convertShape(B2F, F, p))
                         .fma(x2, s2);
-                s2 = ((FloatVector) ByteVector.fromMemorySegment(SPECIES_64, w, a2 + at + 26, LITTLE_ENDIAN)
+                s2 = ((FloatVector) ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a2 + at + 26, LITTLE_ENDIAN)
                                 .convertShape(B2F, F, p))
                         .fma(x3, s2);
-                t2 = s2.fma(FloatVector.broadcast(F, Float.float16ToFloat(w.get(JAVA_SHORT_UNALIGNED, a2 + at))), t2);
+                t2 = s2.fma(
+                        FloatVector.broadcast(F, Float.float16ToFloat(MEMORY.get(JAVA_SHORT_UNALIGNED, a2 + at))), t2);
 
-                FloatVector s3 = ((FloatVector) ByteVector.fromMemorySegment(SPECIES_64, w, a3 + at + 2, LITTLE_ENDIAN)
-                                .convertShape(B2F, F, p))
+                FloatVector s3 = ((FloatVector)
+                                ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a3 + at + 2, LITTLE_ENDIAN)
+                                        .convertShape(B2F, F, p))
                         .mul(x0);
-                s3 = ((FloatVector) ByteVector.fromMemorySegment(SPECIES_64, w, a3 + at + 10, LITTLE_ENDIAN)
+                s3 = ((FloatVector) ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a3 + at + 10, LITTLE_ENDIAN)
                                 .convertShape(B2F, F, p))
                         .fma(x1, s3);
-                s3 = ((FloatVector) ByteVector.fromMemorySegment(SPECIES_64, w, a3 + at + 18, LITTLE_ENDIAN)
+                s3 = ((FloatVector) ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a3 + at + 18, LITTLE_ENDIAN)
                                 .convertShape(B2F, F, p))
                         .fma(x2, s3);
-                s3 = ((FloatVector) ByteVector.fromMemorySegment(SPECIES_64, w, a3 + at + 26, LITTLE_ENDIAN)
+                s3 = ((FloatVector) ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a3 + at + 26, LITTLE_ENDIAN)
                                 .convertShape(B2F, F, p))
                         .fma(x3, s3);
-                t3 = s3.fma(FloatVector.broadcast(F, Float.float16ToFloat(w.get(JAVA_SHORT_UNALIGNED, a3 + at))), t3);
+                t3 = s3.fma(
+                        FloatVector.broadcast(F, Float.float16ToFloat(MEMORY.get(JAVA_SHORT_UNALIGNED, a3 + at))), t3);
             }
             t0.intoArray(lanes, 0 + p * WIDTH);
             t1.intoArray(lanes, 8 + p * WIDTH);

@@ -3,6 +3,7 @@ package dev.halftone.kernel;
 import static dev.halftone.kernel.RowVectors.F;
 import static dev.halftone.kernel.RowVectors.I;
 import static dev.halftone.kernel.RowVectors.LANES;
+import static dev.halftone.kernel.RowVectors.MEMORY;
 import static dev.halftone.kernel.RowVectors.PARTS;
 import static dev.halftone.kernel.RowVectors.WIDTH;
 import static java.nio.ByteOrder.LITTLE_ENDIAN;
@@ -107,10 +108,11 @@ record CodeRows(
 
     private void signed(float[] x, int r0, int r1, int r2, int r3, float[] lanes) {
         int perRow = columns / group;
-        long a0 = (long) r0 * columns;
-        long a1 = (long) r1 * columns;
-        long a2 = (long) r2 * columns;
-        long a3 = (long) r3 * columns;
+        long a = RowVectors.address(w, (long) rows * columns);
+        long a0 = a + (long) r0 * columns;
+        long a1 = a + (long) r1 * columns;
+        long a2 = a + (long) r2 * columns;
+        long a3 = a + (long) r3 * columns;
         for (int p = 0; p < PARTS; p++) {
             FloatVector t0 = FloatVector.zero(F);
             FloatVector t1 = t0;
@@ -123,13 +125,13 @@ record CodeRows(
                 FloatVector s3 = s0;
                 for (int c = g * group; c < (g + 1) * group; c += LANES) {
                     FloatVector v = FloatVector.fromArray(F, x, c + p * WIDTH);
-                    ByteVector b0 = ByteVector.fromMemorySegment(SPECIES_64, w, a0 + c, LITTLE_ENDIAN);
+                    ByteVector b0 = ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a0 + c, LITTLE_ENDIAN);
                     s0 = ((FloatVector) b0.convertShape(B2F, F, p)).fma(v, s0);
-                    ByteVector b1 = ByteVector.fromMemorySegment(SPECIES_64, w, a1 + c, LITTLE_ENDIAN);
+                    ByteVector b1 = ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a1 + c, LITTLE_ENDIAN);
                     s1 = ((FloatVector) b1.convertShape(B2F, F, p)).fma(v, s1);
-                    ByteVector b2 = ByteVector.fromMemorySegment(SPECIES_64, w, a2 + c, LITTLE_ENDIAN);
+                    ByteVector b2 = ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a2 + c, LITTLE_ENDIAN);
                     s2 = ((FloatVector) b2.convertShape(B2F, F, p)).fma(v, s2);
-                    ByteVector b3 = ByteVector.fromMemorySegment(SPECIES_64, w, a3 + c, LITTLE_ENDIAN);
+                    ByteVector b3 = ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a3 + c, LITTLE_ENDIAN);
                     s3 = ((FloatVector) b3.convertShape(B2F, F, p)).fma(v, s3);
                 }
                 t0 = s0.fma(FloatVector.broadcast(F, scales[r0 * perRow + g]), t0);
@@ -146,10 +148,11 @@ record CodeRows(
 
     private void unsigned(float[] x, int r0, int r1, int r2, int r3, float[] lanes) {
         int perRow = columns / group;
-        long a0 = (long) r0 * columns;
-        long a1 = (long) r1 * columns;
-        long a2 = (long) r2 * columns;
-        long a3 = (long) r3 * columns;
+        long a = RowVectors.address(w, (long) rows * columns);
+        long a0 = a + (long) r0 * columns;
+        long a1 = a + (long) r1 * columns;
+        long a2 = a + (long) r2 * columns;
+        long a3 = a + (long) r3 * columns;
         for (int p = 0; p < PARTS; p++) {
             FloatVector t0 = FloatVector.zero(F);
             FloatVector t1 = t0;
@@ -162,16 +165,16 @@ record CodeRows(
                 FloatVector s3 = s0;
                 for (int c = g * group; c < (g + 1) * group; c += LANES) {
                     FloatVector v = FloatVector.fromArray(F, x, c + p * WIDTH);
-                    ByteVector b0 = ByteVector.fromMemorySegment(SPECIES_64, w, a0 + c, LITTLE_ENDIAN);
+                    ByteVector b0 = ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a0 + c, LITTLE_ENDIAN);
                     IntVector i0 = (IntVector) b0.convertShape(ZERO_EXTEND_B2I, I, p);
                     s0 = ((FloatVector) i0.convertShape(I2F, F, 0)).fma(v, s0);
-                    ByteVector b1 = ByteVector.fromMemorySegment(SPECIES_64, w, a1 + c, LITTLE_ENDIAN);
+                    ByteVector b1 = ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a1 + c, LITTLE_ENDIAN);
                     IntVector i1 = (IntVector) b1.convertShape(ZERO_EXTEND_B2I, I, p);
                     s1 = ((FloatVector) i1.convertShape(I2F, F, 0)).fma(v, s1);
-                    ByteVector b2 = ByteVector.fromMemorySegment(SPECIES_64, w, a2 + c, LITTLE_ENDIAN);
+                    ByteVector b2 = ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a2 + c, LITTLE_ENDIAN);
                     IntVector i2 = (IntVector) b2.convertShape(ZERO_EXTEND_B2I, I, p);
                     s2 = ((FloatVector) i2.convertShape(I2F, F, 0)).fma(v, s2);
-                    ByteVector b3 = ByteVector.fromMemorySegment(SPECIES_64, w, a3 + c, LITTLE_ENDIAN);
+                    ByteVector b3 = ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a3 + c, LITTLE_ENDIAN);
                     IntVector i3 = (IntVector) b3.convertShape(ZERO_EXTEND_B2I, I, p);
                     s3 = ((FloatVector) i3.convertShape(I2F, F, 0)).fma(v, s3);
                 }

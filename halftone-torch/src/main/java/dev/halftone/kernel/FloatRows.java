@@ -3,6 +3,7 @@ package dev.halftone.kernel;
 import static dev.halftone.kernel.RowVectors.F;
 import static dev.halftone.kernel.RowVectors.I;
 import static dev.halftone.kernel.RowVectors.LANES;
+import static dev.halftone.kernel.RowVectors.MEMORY;
 import static dev.halftone.kernel.RowVectors.PARTS;
 import static dev.halftone.kernel.RowVectors.WIDTH;
 import static jdk.incubator.vector.VectorOperators.LSHL;
@@ -24,10 +25,12 @@ record FloatRows(MemorySegment w, DType dtype, int rows, int columns) implements
 
     @Override
     public void four(float[] x, int r0, int r1, int r2, int r3, float[] lanes) {
-        long a0 = (long) r0 * columns;
-        long a1 = (long) r1 * columns;
-        long a2 = (long) r2 * columns;
-        long a3 = (long) r3 * columns;
+        long row = (long) columns * dtype.bytes();
+        long a = RowVectors.address(w, rows * row);
+        long a0 = a + r0 * row;
+        long a1 = a + r1 * row;
+        long a2 = a + r2 * row;
+        long a3 = a + r3 * row;
         if (dtype == DType.BF16) {
             halves(x, a0, a1, a2, a3, lanes);
         } else {
@@ -35,10 +38,10 @@ record FloatRows(MemorySegment w, DType dtype, int rows, int columns) implements
         }
         for (int c = columns - columns % LANES; c < columns; c++) {
             int lane = c % LANES;
-            lanes[lane] = Math.fma(element(a0 + c), x[c], lanes[lane]);
-            lanes[lane + LANES] = Math.fma(element(a1 + c), x[c], lanes[lane + LANES]);
-            lanes[lane + 2 * LANES] = Math.fma(element(a2 + c), x[c], lanes[lane + 2 * LANES]);
-            lanes[lane + 3 * LANES] = Math.fma(element(a3 + c), x[c], lanes[lane + 3 * LANES]);
+            lanes[lane] = Math.fma(element(a0 + (long) c * dtype.bytes()), x[c], lanes[lane]);
+            lanes[lane + LANES] = Math.fma(element(a1 + (long) c * dtype.bytes()), x[c], lanes[lane + LANES]);
+            lanes[lane + 2 * LANES] = Math.fma(element(a2 + (long) c * dtype.bytes()), x[c], lanes[lane + 2 * LANES]);
+            lanes[lane + 3 * LANES] = Math.fma(element(a3 + (long) c * dtype.bytes()), x[c], lanes[lane + 3 * LANES]);
         }
     }
 
@@ -50,13 +53,13 @@ record FloatRows(MemorySegment w, DType dtype, int rows, int columns) implements
             FloatVector s3 = s0;
             for (int c = p * WIDTH; c < columns - columns % LANES; c += LANES) {
                 FloatVector v = FloatVector.fromArray(F, x, c);
-                s0 = FloatVector.fromMemorySegment(F, w, (a0 + c) * Float.BYTES, ByteOrder.nativeOrder())
+                s0 = FloatVector.fromMemorySegment(F, MEMORY, a0 + (long) c * Float.BYTES, ByteOrder.nativeOrder())
                         .fma(v, s0);
-                s1 = FloatVector.fromMemorySegment(F, w, (a1 + c) * Float.BYTES, ByteOrder.nativeOrder())
+                s1 = FloatVector.fromMemorySegment(F, MEMORY, a1 + (long) c * Float.BYTES, ByteOrder.nativeOrder())
                         .fma(v, s1);
-                s2 = FloatVector.fromMemorySegment(F, w, (a2 + c) * Float.BYTES, ByteOrder.nativeOrder())
+                s2 = FloatVector.fromMemorySegment(F, MEMORY, a2 + (long) c * Float.BYTES, ByteOrder.nativeOrder())
                         .fma(v, s2);
-                s3 = FloatVector.fromMemorySegment(F, w, (a3 + c) * Float.BYTES, ByteOrder.nativeOrder())
+                s3 = FloatVector.fromMemorySegment(F, MEMORY, a3 + (long) c * Float.BYTES, ByteOrder.nativeOrder())
                         .fma(v, s3);
             }
             s0.intoArray(lanes, 0 + p * WIDTH);
@@ -74,20 +77,20 @@ record FloatRows(MemorySegment w, DType dtype, int rows, int columns) implements
             FloatVector s3 = s0;
             for (int c = p * WIDTH; c < columns - columns % LANES; c += LANES) {
                 FloatVector v = FloatVector.fromArray(F, x, c);
-                ShortVector h0 =
-                        ShortVector.fromMemorySegment(HALVES, w, (a0 + c) * Short.BYTES, ByteOrder.nativeOrder());
+                ShortVector h0 = ShortVector.fromMemorySegment(
+                        HALVES, MEMORY, a0 + (long) c * Short.BYTES, ByteOrder.nativeOrder());
                 IntVector b0 = (IntVector) h0.convertShape(ZERO_EXTEND_S2I, I, 0);
                 s0 = b0.lanewise(LSHL, 16).reinterpretAsFloats().fma(v, s0);
-                ShortVector h1 =
-                        ShortVector.fromMemorySegment(HALVES, w, (a1 + c) * Short.BYTES, ByteOrder.nativeOrder());
+                ShortVector h1 = ShortVector.fromMemorySegment(
+                        HALVES, MEMORY, a1 + (long) c * Short.BYTES, ByteOrder.nativeOrder());
                 IntVector b1 = (IntVector) h1.convertShape(ZERO_EXTEND_S2I, I, 0);
                 s1 = b1.lanewise(LSHL, 16).reinterpretAsFloats().fma(v, s1);
-                ShortVector h2 =
-                        ShortVector.fromMemorySegment(HALVES, w, (a2 + c) * Short.BYTES, ByteOrder.nativeOrder());
+                ShortVector h2 = ShortVector.fromMemorySegment(
+                        HALVES, MEMORY, a2 + (long) c * Short.BYTES, ByteOrder.nativeOrder());
                 IntVector b2 = (IntVector) h2.convertShape(ZERO_EXTEND_S2I, I, 0);
                 s2 = b2.lanewise(LSHL, 16).reinterpretAsFloats().fma(v, s2);
-                ShortVector h3 =
-                        ShortVector.fromMemorySegment(HALVES, w, (a3 + c) * Short.BYTES, ByteOrder.nativeOrder());
+                ShortVector h3 = ShortVector.fromMemorySegment(
+                        HALVES, MEMORY, a3 + (long) c * Short.BYTES, ByteOrder.nativeOrder());
                 IntVector b3 = (IntVector) h3.convertShape(ZERO_EXTEND_S2I, I, 0);
                 s3 = b3.lanewise(LSHL, 16).reinterpretAsFloats().fma(v, s3);
             }
@@ -102,19 +105,23 @@ record FloatRows(MemorySegment w, DType dtype, int rows, int columns) implements
     ///
     /// @param x `[N]`
     void combine(float[] x, float[] y, int yFrom) {
+        int bytes = dtype.bytes();
+        long row = (long) columns * bytes;
+        long step = (long) WIDTH * bytes;
+        long first = RowVectors.address(w, rows * row);
         int c = 0;
         for (; c <= columns - 4 * WIDTH; c += 4 * WIDTH) {
             FloatVector s0 = FloatVector.fromArray(F, y, yFrom + c);
             FloatVector s1 = FloatVector.fromArray(F, y, yFrom + c + WIDTH);
             FloatVector s2 = FloatVector.fromArray(F, y, yFrom + c + 2 * WIDTH);
             FloatVector s3 = FloatVector.fromArray(F, y, yFrom + c + 3 * WIDTH);
-            long at = c;
-            for (int r = 0; r < rows; r++, at += columns) {
+            long a = first + (long) c * bytes;
+            for (int r = 0; r < rows; r++, a += row) {
                 FloatVector v = FloatVector.broadcast(F, x[r]);
-                s0 = load(at).fma(v, s0);
-                s1 = load(at + WIDTH).fma(v, s1);
-                s2 = load(at + 2L * WIDTH).fma(v, s2);
-                s3 = load(at + 3L * WIDTH).fma(v, s3);
+                s0 = load(a).fma(v, s0);
+                s1 = load(a + step).fma(v, s1);
+                s2 = load(a + 2 * step).fma(v, s2);
+                s3 = load(a + 3 * step).fma(v, s3);
             }
             s0.intoArray(y, yFrom + c);
             s1.intoArray(y, yFrom + c + WIDTH);
@@ -123,31 +130,32 @@ record FloatRows(MemorySegment w, DType dtype, int rows, int columns) implements
         }
         for (; c <= columns - WIDTH; c += WIDTH) {
             FloatVector sum = FloatVector.fromArray(F, y, yFrom + c);
-            long at = c;
-            for (int r = 0; r < rows; r++, at += columns) {
-                sum = load(at).fma(FloatVector.broadcast(F, x[r]), sum);
+            long a = first + (long) c * bytes;
+            for (int r = 0; r < rows; r++, a += row) {
+                sum = load(a).fma(FloatVector.broadcast(F, x[r]), sum);
             }
             sum.intoArray(y, yFrom + c);
         }
         for (; c < columns; c++) {
-            for (int r = 0; r < rows; r++) {
-                y[yFrom + c] = Math.fma(x[r], element((long) r * columns + c), y[yFrom + c]);
+            long a = first + (long) c * bytes;
+            for (int r = 0; r < rows; r++, a += row) {
+                y[yFrom + c] = Math.fma(x[r], element(a), y[yFrom + c]);
             }
         }
     }
 
-    private FloatVector load(long at) {
+    private FloatVector load(long address) {
         if (dtype == DType.F32) {
-            return FloatVector.fromMemorySegment(F, w, at * Float.BYTES, ByteOrder.nativeOrder());
+            return FloatVector.fromMemorySegment(F, MEMORY, address, ByteOrder.nativeOrder());
         }
-        ShortVector halves = ShortVector.fromMemorySegment(HALVES, w, at * Short.BYTES, ByteOrder.nativeOrder());
+        ShortVector halves = ShortVector.fromMemorySegment(HALVES, MEMORY, address, ByteOrder.nativeOrder());
         IntVector bits = (IntVector) halves.convertShape(ZERO_EXTEND_S2I, I, 0);
         return bits.lanewise(LSHL, 16).reinterpretAsFloats();
     }
 
-    private float element(long index) {
+    private float element(long address) {
         return dtype == DType.F32
-                ? w.get(ValueLayout.JAVA_FLOAT_UNALIGNED, index * Float.BYTES)
-                : Float.intBitsToFloat(w.get(ValueLayout.JAVA_SHORT_UNALIGNED, index * Short.BYTES) << 16);
+                ? MEMORY.get(ValueLayout.JAVA_FLOAT_UNALIGNED, address)
+                : Float.intBitsToFloat(MEMORY.get(ValueLayout.JAVA_SHORT_UNALIGNED, address) << 16);
     }
 }

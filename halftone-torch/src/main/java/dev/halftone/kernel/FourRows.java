@@ -1,5 +1,7 @@
 package dev.halftone.kernel;
 
+import java.util.Objects;
+
 /// A matrix whose rows are multiplied four at a time.
 ///
 /// The four lie far apart. Processors fetch memory ahead of a loop that walks through it, but no further than to the
@@ -16,6 +18,8 @@ interface FourRows extends RowMatrix {
 
     @Override
     default void multiply(float[] x, float[] y, int from, int to) {
+        Objects.checkFromToIndex(from, to, rows());
+        Objects.checkFromToIndex(0, columns(), x.length);
         float[] lanes = new float[FOUR * RowVectors.LANES];
         int apart = (to - from + FOUR - 1) / FOUR;
         for (int r0 = from; r0 < from + apart; r0++) {

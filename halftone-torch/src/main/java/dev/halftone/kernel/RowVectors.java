@@ -2,6 +2,7 @@ package dev.halftone.kernel;
 
 import static jdk.incubator.vector.VectorOperators.LSHL;
 
+import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorSpecies;
@@ -31,7 +32,22 @@ final class RowVectors {
     /// Added and subtracted again, it rounds to integers, half to even, what is smaller than 2^22.
     private static final float ROUNDER = 0x1.8p23f;
 
+    /// All memory, by address. A constant, since of a variable the compiler knows only what all code that reads
+    /// segments has met: as soon as some were of files or arrays, it asks at each load which class this one has,
+    /// and a loop takes half as long again.
+    static final MemorySegment MEMORY = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
+
     private RowVectors() {}
+
+    /// The address of a matrix, which [#MEMORY] reads without looking at its bounds.
+    ///
+    /// @throws IllegalArgumentException if it is not as large, or not outside the JVM's heap
+    static long address(MemorySegment w, long bytes) {
+        if (!w.isNative() || w.byteSize() < bytes) {
+            throw new IllegalArgumentException("no matrix of %d bytes: %s".formatted(bytes, w));
+        }
+        return w.address();
+    }
 
     /// The sum of the `i`th eight lanes.
     static float sum(float[] lanes, int i) {
