@@ -64,8 +64,8 @@ public final class Generator {
             while (n < room && !ended) {
                 int token = sampler.next(
                         step.isPresent() && unread.length <= FEW
-                                ? logits(step.get(), unread, cache)
-                                : logits(unread, cache));
+                                ? oneByOne(step.get(), unread, cache)
+                                : together(step, unread, cache));
                 first = n == 0 ? System.nanoTime() : first;
                 ended = eosIds.contains(token);
                 if (!ended) {
@@ -79,7 +79,8 @@ public final class Generator {
         return new Generation(Arrays.copyOf(tokens, n), ended, (first - start) / 1e9, (end - first) / 1e9);
     }
 
-    private static float[] logits(CausalLm.TokenStep step, int[] tokens, KvCache cache) {
+    /// Logits after the last of the tokens, which the cache takes up.
+    private static float[] oneByOne(CausalLm.TokenStep step, int[] tokens, KvCache cache) {
         float[] logits = new float[0];
         for (int token : tokens) {
             logits = step.logits(token, cache);
@@ -87,13 +88,14 @@ public final class Generator {
         return logits;
     }
 
-    /// Logits after the last of the tokens, which the cache takes up.
-    private float[] logits(int[] tokens, KvCache cache) {
+    /// The same in one forward pass. The head, often the largest matrix, is not unpacked for its only row.
+    private float[] together(Optional<CausalLm.TokenStep> step, int[] tokens, KvCache cache) {
         try (Scope _ = Scope.open();
                 NoGrad _ = NoGrad.open()) {
             Tensor hidden_1SD = model.hidden(Tokens.following(cache.length(), tokens), cache);
             Tensor last_11D = hidden_1SD.narrow(1, tokens.length - 1L, 1);
-            return Torch.floats(Ops.to(model.logits(last_11D), DType.F32));
+            return step.map(s -> s.logits(Torch.floats(last_11D)))
+                    .orElseGet(() -> Torch.floats(Ops.to(model.logits(last_11D), DType.F32)));
         }
     }
 }

@@ -2,13 +2,13 @@ package dev.halftone.kernel;
 
 import static dev.halftone.kernel.RowVectors.F;
 import static dev.halftone.kernel.RowVectors.I;
-import static dev.halftone.kernel.RowVectors.LANES;
+import static dev.halftone.kernel.RowVectors.MEMORY;
 import static dev.halftone.kernel.RowVectors.PARTS;
 import static dev.halftone.kernel.RowVectors.WIDTH;
-import static dev.halftone.kernel.RowVectors.half;
-import static dev.halftone.kernel.RowVectors.signed;
+import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
 import static java.nio.ByteOrder.LITTLE_ENDIAN;
 import static jdk.incubator.vector.ByteVector.SPECIES_64;
+import static jdk.incubator.vector.VectorOperators.B2F;
 import static jdk.incubator.vector.VectorOperators.I2F;
 import static jdk.incubator.vector.VectorOperators.LSHR;
 import static jdk.incubator.vector.VectorOperators.ZERO_EXTEND_B2I;
@@ -23,10 +23,10 @@ import jdk.incubator.vector.IntVector;
 ///
 /// A block begins with its scale in float16, in Q4_1 followed by its minimum. Then come the codes: a signed byte
 /// each, or two in a byte, of which the lower four bits belong to the first sixteen weights and the upper four to the
-/// others
-/// (`ggml-common.h`, `dequantize_row_*` in `ggml-quants.c`). What is added to every weight of a block is multiplied by
-/// the sum of the block's activations.
-record BlockRows(GgmlType type, MemorySegment w, int rows, int columns) implements RowMatrix {
+/// others (`ggml-common.h`, `dequantize_row_*` in `ggml-quants.c`). What is added to every weight of a block, Q4_1's
+/// minimum and the eight that Q4_0's codes stand for less, is multiplied by the sum of the block's activations: four
+/// rows share it.
+record BlockRows(GgmlType type, MemorySegment w, int rows, int columns) implements FourRows {
     private static final int BLOCK = 32;
 
     static boolean reads(GgmlType type) {
@@ -34,84 +34,239 @@ record BlockRows(GgmlType type, MemorySegment w, int rows, int columns) implemen
     }
 
     @Override
-    public void multiply(float[] x, float[] y, int from, int to) {
-        long rowBytes = (long) columns / BLOCK * type.blockBytes();
-        if (type == GgmlType.Q8_0) {
-            for (int r = from; r < to; r++) {
-                y[r] = bytes(x, r * rowBytes);
-            }
-        } else {
-            for (int r = from; r < to; r++) {
-                y[r] = nibbles(x, r * rowBytes, type.blockBytes());
-            }
-            float[] sums = RowVectors.sums(x, BLOCK);
-            for (int r = from; r < to; r++) {
-                y[r] += type == GgmlType.Q4_0 ? eights(sums, r * rowBytes) : minima(sums, r * rowBytes);
-            }
+    public void four(float[] x, int r0, int r1, int r2, int r3, float[] lanes) {
+        long bytes = (long) columns / BLOCK * type.blockBytes();
+        long a = RowVectors.address(w, rows * bytes);
+        switch (type) {
+            case Q4_0 -> q4x0(x, a + r0 * bytes, a + r1 * bytes, a + r2 * bytes, a + r3 * bytes, lanes);
+            case Q4_1 -> q4x1(x, a + r0 * bytes, a + r1 * bytes, a + r2 * bytes, a + r3 * bytes, lanes);
+            default -> q8x0(x, a + r0 * bytes, a + r1 * bytes, a + r2 * bytes, a + r3 * bytes, lanes);
         }
     }
 
-    private float bytes(float[] x, long row) {
-        float[] lanes = new float[LANES];
+    private void q4x0(float[] x, long a0, long a1, long a2, long a3, float[] lanes) {
         for (int p = 0; p < PARTS; p++) {
-            FloatVector sum = FloatVector.zero(F);
-            long at = row;
+            FloatVector t0 = FloatVector.zero(F);
+            FloatVector t1 = t0;
+            FloatVector t2 = t0;
+            FloatVector t3 = t0;
+            long at = 0;
+            for (int c = p * WIDTH; c < columns; c += BLOCK, at += 18) {
+                FloatVector x0 = FloatVector.fromArray(F, x, c);
+                FloatVector x1 = FloatVector.fromArray(F, x, c + 8);
+                FloatVector x2 = FloatVector.fromArray(F, x, c + 16);
+                FloatVector x3 = FloatVector.fromArray(F, x, c + 24);
+                FloatVector eights = x0.add(x1).add(x2.add(x3)).mul(-8);
+
+                ByteVector u0 = ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a0 + at + 2, LITTLE_ENDIAN);
+                ByteVector v0 = ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a0 + at + 10, LITTLE_ENDIAN);
+                IntVector i0 = (IntVector) u0.convertShape(ZERO_EXTEND_B2I, I, p);
+                IntVector j0 = (IntVector) v0.convertShape(ZERO_EXTEND_B2I, I, p);
+                FloatVector s0 = ((FloatVector) i0.and(15).convertShape(I2F, F, 0)).fma(x0, eights);
+                s0 = ((FloatVector) j0.and(15).convertShape(I2F, F, 0)).fma(x1, s0);
+                s0 = ((FloatVector) i0.lanewise(LSHR, 4).convertShape(I2F, F, 0)).fma(x2, s0);
+                s0 = ((FloatVector) j0.lanewise(LSHR, 4).convertShape(I2F, F, 0)).fma(x3, s0);
+                t0 = s0.fma(
+                        FloatVector.broadcast(F, Float.float16ToFloat(MEMORY.get(JAVA_SHORT_UNALIGNED, a0 + at))), t0);
+
+                ByteVector u1 = ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a1 + at + 2, LITTLE_ENDIAN);
+                ByteVector v1 = ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a1 + at + 10, LITTLE_ENDIAN);
+                IntVector i1 = (IntVector) u1.convertShape(ZERO_EXTEND_B2I, I, p);
+                IntVector j1 = (IntVector) v1.convertShape(ZERO_EXTEND_B2I, I, p);
+                FloatVector s1 = ((FloatVector) i1.and(15).convertShape(I2F, F, 0)).fma(x0, eights);
+                s1 = ((FloatVector) j1.and(15).convertShape(I2F, F, 0)).fma(x1, s1);
+                s1 = ((FloatVector) i1.lanewise(LSHR, 4).convertShape(I2F, F, 0)).fma(x2, s1);
+                s1 = ((FloatVector) j1.lanewise(LSHR, 4).convertShape(I2F, F, 0)).fma(x3, s1);
+                t1 = s1.fma(
+                        FloatVector.broadcast(F, Float.float16ToFloat(MEMORY.get(JAVA_SHORT_UNALIGNED, a1 + at))), t1);
+
+                ByteVector u2 = ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a2 + at + 2, LITTLE_ENDIAN);
+                ByteVector v2 = ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a2 + at + 10, LITTLE_ENDIAN);
+                IntVector i2 = (IntVector) u2.convertShape(ZERO_EXTEND_B2I, I, p);
+                IntVector j2 = (IntVector) v2.convertShape(ZERO_EXTEND_B2I, I, p);
+                FloatVector s2 = ((FloatVector) i2.and(15).convertShape(I2F, F, 0)).fma(x0, eights);
+                s2 = ((FloatVector) j2.and(15).convertShape(I2F, F, 0)).fma(x1, s2);
+                s2 = ((FloatVector) i2.lanewise(LSHR, 4).convertShape(I2F, F, 0)).fma(x2, s2);
+                s2 = ((FloatVector) j2.lanewise(LSHR, 4).convertShape(I2F, F, 0)).fma(x3, s2);
+                t2 = s2.fma(
+                        FloatVector.broadcast(F, Float.float16ToFloat(MEMORY.get(JAVA_SHORT_UNALIGNED, a2 + at))), t2);
+
+                ByteVector u3 = ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a3 + at + 2, LITTLE_ENDIAN);
+                ByteVector v3 = ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a3 + at + 10, LITTLE_ENDIAN);
+                IntVector i3 = (IntVector) u3.convertShape(ZERO_EXTEND_B2I, I, p);
+                IntVector j3 = (IntVector) v3.convertShape(ZERO_EXTEND_B2I, I, p);
+                FloatVector s3 = ((FloatVector) i3.and(15).convertShape(I2F, F, 0)).fma(x0, eights);
+                s3 = ((FloatVector) j3.and(15).convertShape(I2F, F, 0)).fma(x1, s3);
+                s3 = ((FloatVector) i3.lanewise(LSHR, 4).convertShape(I2F, F, 0)).fma(x2, s3);
+                s3 = ((FloatVector) j3.lanewise(LSHR, 4).convertShape(I2F, F, 0)).fma(x3, s3);
+                t3 = s3.fma(
+                        FloatVector.broadcast(F, Float.float16ToFloat(MEMORY.get(JAVA_SHORT_UNALIGNED, a3 + at))), t3);
+            }
+            t0.intoArray(lanes, 0 + p * WIDTH);
+            t1.intoArray(lanes, 8 + p * WIDTH);
+            t2.intoArray(lanes, 16 + p * WIDTH);
+            t3.intoArray(lanes, 24 + p * WIDTH);
+        }
+    }
+
+    private void q4x1(float[] x, long a0, long a1, long a2, long a3, float[] lanes) {
+        for (int p = 0; p < PARTS; p++) {
+            FloatVector t0 = FloatVector.zero(F);
+            FloatVector t1 = t0;
+            FloatVector t2 = t0;
+            FloatVector t3 = t0;
+            long at = 0;
+            for (int c = p * WIDTH; c < columns; c += BLOCK, at += 20) {
+                FloatVector x0 = FloatVector.fromArray(F, x, c);
+                FloatVector x1 = FloatVector.fromArray(F, x, c + 8);
+                FloatVector x2 = FloatVector.fromArray(F, x, c + 16);
+                FloatVector x3 = FloatVector.fromArray(F, x, c + 24);
+                FloatVector all = x0.add(x1).add(x2.add(x3));
+
+                ByteVector u0 = ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a0 + at + 4, LITTLE_ENDIAN);
+                ByteVector v0 = ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a0 + at + 12, LITTLE_ENDIAN);
+                IntVector i0 = (IntVector) u0.convertShape(ZERO_EXTEND_B2I, I, p);
+                IntVector j0 = (IntVector) v0.convertShape(ZERO_EXTEND_B2I, I, p);
+                FloatVector s0 = ((FloatVector) i0.and(15).convertShape(I2F, F, 0)).mul(x0);
+                s0 = ((FloatVector) j0.and(15).convertShape(I2F, F, 0)).fma(x1, s0);
+                s0 = ((FloatVector) i0.lanewise(LSHR, 4).convertShape(I2F, F, 0)).fma(x2, s0);
+                s0 = ((FloatVector) j0.lanewise(LSHR, 4).convertShape(I2F, F, 0)).fma(x3, s0);
+                t0 = s0.fma(
+                        FloatVector.broadcast(F, Float.float16ToFloat(MEMORY.get(JAVA_SHORT_UNALIGNED, a0 + at))), t0);
+                t0 = all.fma(
+                        FloatVector.broadcast(F, Float.float16ToFloat(MEMORY.get(JAVA_SHORT_UNALIGNED, a0 + at + 2))),
+                        t0);
+
+                ByteVector u1 = ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a1 + at + 4, LITTLE_ENDIAN);
+                ByteVector v1 = ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a1 + at + 12, LITTLE_ENDIAN);
+                IntVector i1 = (IntVector) u1.convertShape(ZERO_EXTEND_B2I, I, p);
+                IntVector j1 = (IntVector) v1.convertShape(ZERO_EXTEND_B2I, I, p);
+                FloatVector s1 = ((FloatVector) i1.and(15).convertShape(I2F, F, 0)).mul(x0);
+                s1 = ((FloatVector) j1.and(15).convertShape(I2F, F, 0)).fma(x1, s1);
+                s1 = ((FloatVector) i1.lanewise(LSHR, 4).convertShape(I2F, F, 0)).fma(x2, s1);
+                s1 = ((FloatVector) j1.lanewise(LSHR, 4).convertShape(I2F, F, 0)).fma(x3, s1);
+                t1 = s1.fma(
+                        FloatVector.broadcast(F, Float.float16ToFloat(MEMORY.get(JAVA_SHORT_UNALIGNED, a1 + at))), t1);
+                t1 = all.fma(
+                        FloatVector.broadcast(F, Float.float16ToFloat(MEMORY.get(JAVA_SHORT_UNALIGNED, a1 + at + 2))),
+                        t1);
+
+                ByteVector u2 = ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a2 + at + 4, LITTLE_ENDIAN);
+                ByteVector v2 = ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a2 + at + 12, LITTLE_ENDIAN);
+                IntVector i2 = (IntVector) u2.convertShape(ZERO_EXTEND_B2I, I, p);
+                IntVector j2 = (IntVector) v2.convertShape(ZERO_EXTEND_B2I, I, p);
+                FloatVector s2 = ((FloatVector) i2.and(15).convertShape(I2F, F, 0)).mul(x0);
+                s2 = ((FloatVector) j2.and(15).convertShape(I2F, F, 0)).fma(x1, s2);
+                s2 = ((FloatVector) i2.lanewise(LSHR, 4).convertShape(I2F, F, 0)).fma(x2, s2);
+                s2 = ((FloatVector) j2.lanewise(LSHR, 4).convertShape(I2F, F, 0)).fma(x3, s2);
+                t2 = s2.fma(
+                        FloatVector.broadcast(F, Float.float16ToFloat(MEMORY.get(JAVA_SHORT_UNALIGNED, a2 + at))), t2);
+                t2 = all.fma(
+                        FloatVector.broadcast(F, Float.float16ToFloat(MEMORY.get(JAVA_SHORT_UNALIGNED, a2 + at + 2))),
+                        t2);
+
+                ByteVector u3 = ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a3 + at + 4, LITTLE_ENDIAN);
+                ByteVector v3 = ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a3 + at + 12, LITTLE_ENDIAN);
+                IntVector i3 = (IntVector) u3.convertShape(ZERO_EXTEND_B2I, I, p);
+                IntVector j3 = (IntVector) v3.convertShape(ZERO_EXTEND_B2I, I, p);
+                FloatVector s3 = ((FloatVector) i3.and(15).convertShape(I2F, F, 0)).mul(x0);
+                s3 = ((FloatVector) j3.and(15).convertShape(I2F, F, 0)).fma(x1, s3);
+                s3 = ((FloatVector) i3.lanewise(LSHR, 4).convertShape(I2F, F, 0)).fma(x2, s3);
+                s3 = ((FloatVector) j3.lanewise(LSHR, 4).convertShape(I2F, F, 0)).fma(x3, s3);
+                t3 = s3.fma(
+                        FloatVector.broadcast(F, Float.float16ToFloat(MEMORY.get(JAVA_SHORT_UNALIGNED, a3 + at))), t3);
+                t3 = all.fma(
+                        FloatVector.broadcast(F, Float.float16ToFloat(MEMORY.get(JAVA_SHORT_UNALIGNED, a3 + at + 2))),
+                        t3);
+            }
+            t0.intoArray(lanes, 0 + p * WIDTH);
+            t1.intoArray(lanes, 8 + p * WIDTH);
+            t2.intoArray(lanes, 16 + p * WIDTH);
+            t3.intoArray(lanes, 24 + p * WIDTH);
+        }
+    }
+
+    private void q8x0(float[] x, long a0, long a1, long a2, long a3, float[] lanes) {
+        for (int p = 0; p < PARTS; p++) {
+            FloatVector t0 = FloatVector.zero(F);
+            FloatVector t1 = t0;
+            FloatVector t2 = t0;
+            FloatVector t3 = t0;
+            long at = 0;
             for (int c = p * WIDTH; c < columns; c += BLOCK, at += 34) {
-                FloatVector s = signed(w, at + 2, p).mul(FloatVector.fromArray(F, x, c));
-                s = signed(w, at + 10, p).fma(FloatVector.fromArray(F, x, c + 8), s);
-                s = signed(w, at + 18, p).fma(FloatVector.fromArray(F, x, c + 16), s);
-                s = signed(w, at + 26, p).fma(FloatVector.fromArray(F, x, c + 24), s);
-                sum = s.fma(FloatVector.broadcast(F, half(w, at)), sum);
+                FloatVector x0 = FloatVector.fromArray(F, x, c);
+                FloatVector x1 = FloatVector.fromArray(F, x, c + 8);
+                FloatVector x2 = FloatVector.fromArray(F, x, c + 16);
+                FloatVector x3 = FloatVector.fromArray(F, x, c + 24);
+
+                FloatVector s0 = ((FloatVector)
+                                ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a0 + at + 2, LITTLE_ENDIAN)
+                                        .convertShape(B2F, F, p))
+                        .mul(x0);
+                s0 = ((FloatVector) ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a0 + at + 10, LITTLE_ENDIAN)
+                                .convertShape(B2F, F, p))
+                        .fma(x1, s0);
+                s0 = ((FloatVector) ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a0 + at + 18, LITTLE_ENDIAN)
+                                .convertShape(B2F, F, p))
+                        .fma(x2, s0);
+                s0 = ((FloatVector) ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a0 + at + 26, LITTLE_ENDIAN)
+                                .convertShape(B2F, F, p))
+                        .fma(x3, s0);
+                t0 = s0.fma(
+                        FloatVector.broadcast(F, Float.float16ToFloat(MEMORY.get(JAVA_SHORT_UNALIGNED, a0 + at))), t0);
+
+                FloatVector s1 = ((FloatVector)
+                                ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a1 + at + 2, LITTLE_ENDIAN)
+                                        .convertShape(B2F, F, p))
+                        .mul(x0);
+                s1 = ((FloatVector) ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a1 + at + 10, LITTLE_ENDIAN)
+                                .convertShape(B2F, F, p))
+                        .fma(x1, s1);
+                s1 = ((FloatVector) ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a1 + at + 18, LITTLE_ENDIAN)
+                                .convertShape(B2F, F, p))
+                        .fma(x2, s1);
+                s1 = ((FloatVector) ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a1 + at + 26, LITTLE_ENDIAN)
+                                .convertShape(B2F, F, p))
+                        .fma(x3, s1);
+                t1 = s1.fma(
+                        FloatVector.broadcast(F, Float.float16ToFloat(MEMORY.get(JAVA_SHORT_UNALIGNED, a1 + at))), t1);
+
+                FloatVector s2 = ((FloatVector)
+                                ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a2 + at + 2, LITTLE_ENDIAN)
+                                        .convertShape(B2F, F, p))
+                        .mul(x0);
+                s2 = ((FloatVector) ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a2 + at + 10, LITTLE_ENDIAN)
+                                .convertShape(B2F, F, p))
+                        .fma(x1, s2);
+                s2 = ((FloatVector) ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a2 + at + 18, LITTLE_ENDIAN)
+                                .convertShape(B2F, F, p))
+                        .fma(x2, s2);
+                s2 = ((FloatVector) ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a2 + at + 26, LITTLE_ENDIAN)
+                                .convertShape(B2F, F, p))
+                        .fma(x3, s2);
+                t2 = s2.fma(
+                        FloatVector.broadcast(F, Float.float16ToFloat(MEMORY.get(JAVA_SHORT_UNALIGNED, a2 + at))), t2);
+
+                FloatVector s3 = ((FloatVector)
+                                ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a3 + at + 2, LITTLE_ENDIAN)
+                                        .convertShape(B2F, F, p))
+                        .mul(x0);
+                s3 = ((FloatVector) ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a3 + at + 10, LITTLE_ENDIAN)
+                                .convertShape(B2F, F, p))
+                        .fma(x1, s3);
+                s3 = ((FloatVector) ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a3 + at + 18, LITTLE_ENDIAN)
+                                .convertShape(B2F, F, p))
+                        .fma(x2, s3);
+                s3 = ((FloatVector) ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a3 + at + 26, LITTLE_ENDIAN)
+                                .convertShape(B2F, F, p))
+                        .fma(x3, s3);
+                t3 = s3.fma(
+                        FloatVector.broadcast(F, Float.float16ToFloat(MEMORY.get(JAVA_SHORT_UNALIGNED, a3 + at))), t3);
             }
-            sum.intoArray(lanes, p * WIDTH);
+            t0.intoArray(lanes, 0 + p * WIDTH);
+            t1.intoArray(lanes, 8 + p * WIDTH);
+            t2.intoArray(lanes, 16 + p * WIDTH);
+            t3.intoArray(lanes, 24 + p * WIDTH);
         }
-        return RowVectors.sum(lanes);
-    }
-
-    /// The codes lie in the last sixteen bytes of a block.
-    ///
-    /// Written out, since the compiler stops inlining methods of ours, not the JDK's, after 8000 bytes of
-    /// bytecode; and what is not inlined makes an object of every vector that it takes or gives.
-    private float nibbles(float[] x, long row, int blockBytes) {
-        float[] lanes = new float[LANES];
-        for (int p = 0; p < PARTS; p++) {
-            FloatVector sum = FloatVector.zero(F);
-            long at = row;
-            for (int c = p * WIDTH; c < columns; c += BLOCK, at += blockBytes) {
-                float scale = half(w, at);
-                ByteVector first = ByteVector.fromMemorySegment(SPECIES_64, w, at + blockBytes - 16, LITTLE_ENDIAN);
-                ByteVector second = ByteVector.fromMemorySegment(SPECIES_64, w, at + blockBytes - 8, LITTLE_ENDIAN);
-                IntVector low = (IntVector) first.convertShape(ZERO_EXTEND_B2I, I, p);
-                IntVector high = (IntVector) second.convertShape(ZERO_EXTEND_B2I, I, p);
-                FloatVector a = (FloatVector) low.and(15).convertShape(I2F, F, 0);
-                FloatVector b = (FloatVector) high.and(15).convertShape(I2F, F, 0);
-                FloatVector d = (FloatVector) low.lanewise(LSHR, 4).convertShape(I2F, F, 0);
-                FloatVector e = (FloatVector) high.lanewise(LSHR, 4).convertShape(I2F, F, 0);
-                FloatVector s = a.mul(FloatVector.fromArray(F, x, c));
-                s = b.fma(FloatVector.fromArray(F, x, c + 8), s);
-                s = d.fma(FloatVector.fromArray(F, x, c + 16), s);
-                s = e.fma(FloatVector.fromArray(F, x, c + 24), s);
-                sum = s.fma(FloatVector.broadcast(F, scale), sum);
-            }
-            sum.intoArray(lanes, p * WIDTH);
-        }
-        return RowVectors.sum(lanes);
-    }
-
-    /// Q4_0's codes stand for eight less.
-    private float eights(float[] sums, long row) {
-        float sum = 0;
-        for (int b = 0; b < sums.length; b++) {
-            sum += half(w, row + b * 18L) * sums[b];
-        }
-        return -8 * sum;
-    }
-
-    private float minima(float[] sums, long row) {
-        float sum = 0;
-        for (int b = 0; b < sums.length; b++) {
-            sum += half(w, row + b * 20L + 2) * sums[b];
-        }
-        return sum;
     }
 }

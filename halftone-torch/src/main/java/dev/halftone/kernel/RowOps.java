@@ -4,6 +4,7 @@ import dev.halftone.DType;
 import dev.halftone.quant.Rounding;
 import dev.halftone.torch.Torch;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import org.bytedeco.pytorch.Tensor;
 
 /// What a layer does with a single row besides multiplying it: see [RowMatrix].
@@ -35,37 +36,33 @@ public final class RowOps {
     /// @param v_1GTD values
     /// @return `[H · D]`
     public static float[] attend(float[] q, Tensor k_1GTD, Tensor v_1GTD, int from, int to, float scale) {
-        int groups = size(k_1GTD, 1);
-        int capacity = size(k_1GTD, 2);
         int d = size(k_1GTD, 3);
-        DType dtype = Torch.dtype(k_1GTD);
-        MemorySegment keys = Torch.memory(k_1GTD);
-        MemorySegment values = Torch.memory(v_1GTD);
-        int shared = q.length / d / groups;
+        int heads = q.length / d;
+        int shared = heads / size(k_1GTD, 1);
         float[] out = new float[q.length];
-        Parallel.run(groups, 2 * shared * d * (to - from), (first, end) -> {
-            float[] row = new float[d];
-            float[][] weights = new float[shared][to - from];
-            for (int g = first; g < end; g++) {
-                int head = g * shared * d;
-                for (int t = from; t < to; t++) {
-                    Tiles.load(keys, ((long) g * capacity + t) * d, row, d, dtype);
-                    for (int h = 0; h < shared; h++) {
-                        weights[h][t - from] = RowVectors.dot(q, head + h * d, row, 0, d) * scale;
-                    }
+        Parallel.run(heads, 2 * d * (to - from), (first, end) -> {
+            float[] weights = new float[to - from];
+            for (int h = first; h < end; h++) {
+                float[] head = Arrays.copyOfRange(q, h * d, (h + 1) * d);
+                for (int i = 0; i < d; i++) {
+                    head[i] *= scale;
                 }
-                for (float[] w : weights) {
-                    softmax(w);
-                }
-                for (int t = from; t < to; t++) {
-                    Tiles.load(values, ((long) g * capacity + t) * d, row, d, dtype);
-                    for (int h = 0; h < shared; h++) {
-                        RowVectors.add(weights[h][t - from], row, out, head + h * d, d);
-                    }
-                }
+                positions(k_1GTD, h / shared, from, to).multiply(head, weights, 0, weights.length);
+                softmax(weights);
+                positions(v_1GTD, h / shared, from, to).combine(weights, out, h * d);
             }
         });
         return out;
+    }
+
+    /// The rows `from` to `to - 1` of a group.
+    private static FloatRows positions(Tensor cache_1GTD, int group, int from, int to) {
+        int d = size(cache_1GTD, 3);
+        DType dtype = Torch.dtype(cache_1GTD);
+        long first = (long) group * size(cache_1GTD, 2) + from;
+        MemorySegment rows =
+                Torch.memory(cache_1GTD).asSlice(first * d * dtype.bytes(), (long) (to - from) * d * dtype.bytes());
+        return new FloatRows(rows, dtype, to - from, d);
     }
 
     private static void softmax(float[] w) {

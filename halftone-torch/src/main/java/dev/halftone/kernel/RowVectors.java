@@ -3,12 +3,8 @@ package dev.halftone.kernel;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
-import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
-import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
 /// What kernels over a single row have in common: sums in eight lanes, whatever the width of the vectors.
@@ -16,8 +12,10 @@ import jdk.incubator.vector.VectorSpecies;
 /// A vector of eight floats is one step; machines with vectors of four do each loop twice, for the lower and for the
 /// upper lanes; wider ones use eight lanes of them. Element `i` is added in lane `i mod 8`.
 ///
-/// The loops of [FloatRows], [CodeRows] and [BlockRows] are alike and written out, one for each way to load a vector:
-/// a method that is passed in, or is not inlined for another reason, makes an object of every vector that it gives.
+/// The loops of [FloatRows], [CodeRows] and [BlockRows] are alike and written out, one for each way to load a vector
+/// and
+/// each of four rows: a method that is passed in, or is not inlined for another reason, makes an object of every vector
+/// that it gives, and the compiler stops inlining methods of ours, not the JDK's, after 8000 bytes of bytecode.
 final class RowVectors {
     /// Lanes that a sum has on every machine.
     static final int LANES = 8;
@@ -34,35 +32,28 @@ final class RowVectors {
     /// Added and subtracted again, it rounds to integers, half to even, what is smaller than 2^22.
     private static final float ROUNDER = 0x1.8p23f;
 
+    /// All memory, by address. A constant, since of a variable the compiler knows only what all code that reads
+    /// segments has met: as soon as some were of files or arrays, it asks at each load which class this one has,
+    /// and a loop takes half as long again.
+    static final MemorySegment MEMORY = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
+
     private RowVectors() {}
 
-    /// The sum of eight lanes.
-    static float sum(float[] a) {
-        return ((a[0] + a[4]) + (a[2] + a[6])) + ((a[1] + a[5]) + (a[3] + a[7]));
+    /// The address of a matrix, which [#MEMORY] reads without looking at its bounds.
+    ///
+    /// @throws IllegalArgumentException if it is not as large, or not outside the JVM's heap
+    static long address(MemorySegment w, long bytes) {
+        if (!w.isNative() || w.byteSize() < bytes) {
+            throw new IllegalArgumentException("no matrix of %d bytes: %s".formatted(bytes, w));
+        }
+        return w.address();
     }
 
-    /// Eight bytes as they are, of which the lanes of part `p` are wanted.
-    static ByteVector bytes(MemorySegment m, long at) {
-        return ByteVector.fromMemorySegment(ByteVector.SPECIES_64, m, at, ByteOrder.nativeOrder());
-    }
-
-    /// Signed bytes as floats.
-    static FloatVector signed(MemorySegment m, long at, int p) {
-        return (FloatVector) bytes(m, at).convertShape(VectorOperators.B2F, F, p);
-    }
-
-    /// Unsigned bytes as ints.
-    static IntVector unsigned(MemorySegment m, long at, int p) {
-        return (IntVector) bytes(m, at).convertShape(VectorOperators.ZERO_EXTEND_B2I, I, p);
-    }
-
-    static FloatVector floats(IntVector v) {
-        return (FloatVector) v.convertShape(VectorOperators.I2F, F, 0);
-    }
-
-    /// A float16 number.
-    static float half(MemorySegment m, long at) {
-        return Float.float16ToFloat(m.get(ValueLayout.JAVA_SHORT_UNALIGNED, at));
+    /// The sum of the `i`th eight lanes.
+    static float sum(float[] lanes, int i) {
+        int o = i * LANES;
+        return ((lanes[o] + lanes[o + 4]) + (lanes[o + 2] + lanes[o + 6]))
+                + ((lanes[o + 1] + lanes[o + 5]) + (lanes[o + 3] + lanes[o + 7]));
     }
 
     /// `Σ a[i] · b[i]` for `i < n`, from these indices on.
@@ -79,7 +70,7 @@ final class RowVectors {
         for (int i = whole; i < n; i++) {
             lanes[i % LANES] = Math.fma(a[aFrom + i], b[bFrom + i], lanes[i % LANES]);
         }
-        return sum(lanes);
+        return sum(lanes, 0);
     }
 
     /// The sum of each group of `x`.
@@ -94,21 +85,9 @@ final class RowVectors {
                 }
                 sum.intoArray(lanes, p * WIDTH);
             }
-            sums[g] = sum(lanes);
+            sums[g] = sum(lanes, 0);
         }
         return sums;
-    }
-
-    /// `y += a · x` over `n` elements of `x` and `y` from these indices on.
-    static void add(float a, float[] x, float[] y, int yFrom, int n) {
-        int i = 0;
-        for (; i <= n - WIDTH; i += WIDTH) {
-            FloatVector sum = FloatVector.fromArray(F, y, yFrom + i);
-            FloatVector.broadcast(F, a).fma(FloatVector.fromArray(F, x, i), sum).intoArray(y, yFrom + i);
-        }
-        for (; i < n; i++) {
-            y[yFrom + i] = Math.fma(a, x[i], y[yFrom + i]);
-        }
     }
 
     /// `x[i] = e^(x[i] - shift)` for `i < n`, to two units in the last place; arguments below -87 count as -87.

@@ -162,30 +162,54 @@ public final class CausalLm extends Module {
         ///
         /// @throws InputException if the token id is not in the vocabulary
         float[] logits(int token, KvCache cache);
+
+        /// Logits of one position of [#hidden].
+        ///
+        /// @param hidden_D `[D]`
+        float[] logits(float[] hidden_D);
     }
 
     /// The model as it is now, for generating token by token: in float32, from the packed or float weights as they lie
-    /// in memory. Empty elsewhere than on the CPU, and where the JVM has no vectors.
+    /// in memory. Empty elsewhere than on the CPU, in float16, and where the JVM has no vectors.
     /// The model may neither be changed nor closed while the result is in use.
     public Optional<TokenStep> tokenStep() {
-        if (!Kernels.vectors() || !norm.weight().master().is_cpu()) {
+        Tensor scales_D = norm.weight().master();
+        if (!Kernels.vectors() || !scales_D.is_cpu() || Torch.dtype(scales_D) == DType.F16) {
             return Optional.empty();
         }
         try (Scope _ = Scope.open()) {
             List<RowStage> stages = Stream.concat(layers.stream().map(DecoderLayer::row), Stream.of(norm.row()))
                     .toList();
-            Function<float[], float[][]> last = Linear.row(head);
-            return Optional.of((token, cache) -> {
-                try (Scope _ = Scope.open();
-                        NoGrad _ = NoGrad.open()) {
-                    float[] x = Torch.floats(embed(Tokens.following(cache.length(), token)));
-                    for (RowStage stage : stages) {
-                        x = stage.run(x, cache);
-                    }
-                    cache.advance(1);
-                    return last.apply(x)[0];
+            return Optional.of(new Rows(stages, Linear.row(head)));
+        }
+    }
+
+    private final class Rows implements TokenStep {
+        private final List<RowStage> stages;
+        private final Function<float[], float[][]> last;
+
+        Rows(List<RowStage> stages, Function<float[], float[][]> last) {
+            this.stages = stages;
+            this.last = last;
+        }
+
+        @Override
+        public float[] logits(int token, KvCache cache) {
+            float[] x;
+            try (Scope _ = Scope.open();
+                    NoGrad _ = NoGrad.open()) {
+                x = Torch.floats(embed(Tokens.following(cache.length(), token)));
+                for (RowStage stage : stages) {
+                    x = stage.run(x, cache);
                 }
-            });
+            }
+            cache.advance(1);
+            return logits(x);
+        }
+
+        @Override
+        public float[] logits(float[] hidden_D) {
+            return last.apply(hidden_D)[0];
         }
     }
 

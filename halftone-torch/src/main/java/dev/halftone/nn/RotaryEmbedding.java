@@ -6,6 +6,7 @@ import dev.halftone.torch.Ops;
 import dev.halftone.torch.Torch;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 
 /// Rotary position embedding (Su et al. 2021): feature pairs of queries and keys are rotated by an angle that grows
 /// with the position, so that their products depend on distances only.
@@ -17,6 +18,10 @@ public final class RotaryEmbedding {
     private final RopeScaling scaling;
     private final float[] frequencies;
     private final double magnitude;
+    private volatile @Nullable Angles last;
+
+    @SuppressWarnings("ArrayRecordComponent")
+    private record Angles(int position, float[] cos, float[] sin) {}
 
     /// @param theta base of the frequencies
     /// @param dim features of a head, even
@@ -79,20 +84,33 @@ public final class RotaryEmbedding {
     ///
     /// @param rows each of whole heads
     public void rotate(int position, float[]... rows) {
+        Angles a = angles(position);
         int half = frequencies.length;
-        for (int i = 0; i < half; i++) {
-            float angle = position * frequencies[i];
-            float cos = (float) (Math.cos(angle) * magnitude);
-            float sin = (float) (Math.sin(angle) * magnitude);
-            for (float[] x : rows) {
-                for (int j = i; j < x.length; j += 2 * half) {
-                    float a = x[j];
-                    float b = x[j + half];
-                    x[j] = a * cos - b * sin;
-                    x[j + half] = b * cos + a * sin;
+        for (float[] x : rows) {
+            for (int head = 0; head < x.length; head += 2 * half) {
+                for (int i = 0; i < half; i++) {
+                    float first = x[head + i];
+                    float second = x[head + i + half];
+                    x[head + i] = first * a.cos[i] - second * a.sin[i];
+                    x[head + i + half] = second * a.cos[i] + first * a.sin[i];
                 }
             }
         }
+    }
+
+    /// Those of the last position are kept: every layer asks for them.
+    private Angles angles(int position) {
+        Angles a = last;
+        if (a == null || a.position != position) {
+            a = new Angles(position, new float[frequencies.length], new float[frequencies.length]);
+            for (int i = 0; i < frequencies.length; i++) {
+                float angle = position * frequencies[i];
+                a.cos[i] = (float) (Math.cos(angle) * magnitude);
+                a.sin[i] = (float) (Math.sin(angle) * magnitude);
+            }
+            last = a;
+        }
+        return a;
     }
 
     private Tensor rounded(Tensor t, DType dtype) {

@@ -99,7 +99,7 @@ public final class Torch {
         return of(Arrays.stream(values).asLongStream().toArray(), shape);
     }
 
-    /// A CPU tensor with a copy of these little-endian bytes.
+    /// A CPU tensor with a copy of these little-endian bytes. Those of a mapped file leave memory again.
     ///
     /// @param bytes exactly as many as dtype and shape need
     public static Tensor of(MemorySegment bytes, DType dtype, long... shape) {
@@ -110,6 +110,9 @@ public final class Torch {
                     "%d bytes for %s%s".formatted(bytes.byteSize(), dtype, Arrays.toString(shape)));
         }
         to.copyFrom(bytes);
+        if (bytes.isMapped()) {
+            bytes.unload();
+        }
         return t;
     }
 

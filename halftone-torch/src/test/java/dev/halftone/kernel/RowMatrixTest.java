@@ -12,6 +12,7 @@ import dev.halftone.torch.Scope;
 import dev.halftone.torch.Torch;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
@@ -40,6 +41,50 @@ class RowMatrixTest {
             }
             assertThat(RowMatrix.of(Ops.to(Torch.of(normal(6), 2, 3), DType.F16)))
                     .isEmpty();
+        }
+    }
+
+    @Test
+    void rowsOfAnyNumberAreMultipliedInAnyRange() {
+        try (Scope _ = Scope.open()) {
+            for (int rows = 1; rows < 20; rows++) {
+                float[] w = normal(rows * 24);
+                RowMatrix matrix = RowMatrix.of(Torch.of(w, rows, 24)).orElseThrow();
+                float[] x = normal(24);
+                check(matrix, w, x);
+                float[] whole = RowMatrix.multiply(x, matrix)[0];
+                float[] pieces = new float[rows];
+                matrix.multiply(x, pieces, 0, rows / 3);
+                assertThat(Arrays.copyOfRange(pieces, rows / 3, rows)).containsOnly(0);
+                matrix.multiply(x, pieces, rows / 3, rows);
+                assertThat(pieces).containsExactly(whole);
+            }
+        }
+    }
+
+    @Test
+    void rowsAreCombinedByTheirWeights() {
+        try (Scope _ = Scope.open()) {
+            for (DType dtype : List.of(DType.F32, DType.BF16)) {
+                for (int columns = 1; columns < 150; columns += 1 + columns / 7) {
+                    float[] rows = normal(9 * columns);
+                    for (int i = 0; i < rows.length; i++) {
+                        rows[i] = Rounding.round(rows[i], dtype);
+                    }
+                    float[] weights = normal(9);
+                    float[] y = normal(columns + 3);
+                    float[] sum = y.clone();
+                    MemorySegment w = Torch.memory(Ops.to(Torch.of(rows, 9, columns), dtype));
+                    new FloatRows(w, dtype, 9, columns).combine(weights, sum, 2);
+                    for (int c = 0; c < y.length; c++) {
+                        double expected = y[c];
+                        for (int r = 0; r < 9 && c >= 2 && c < columns + 2; r++) {
+                            expected += (double) weights[r] * rows[r * columns + c - 2];
+                        }
+                        assertThat((double) sum[c]).isCloseTo(expected, Offset.offset(1e-5));
+                    }
+                }
+            }
         }
     }
 

@@ -126,7 +126,7 @@ public final class GgufCheckpoint implements AutoCloseable {
         return file.info(slot(name).gguf()).bytes();
     }
 
-    /// Copies a tensor's blocks, row after row.
+    /// Copies a tensor's blocks, row after row; those of the file leave memory again.
     ///
     /// @param to as large as [#bytes]
     public void copyBlocks(String name, MemorySegment to) {
@@ -136,6 +136,7 @@ public final class GgufCheckpoint implements AutoCloseable {
         for (long r = 0; r < rows; r++) {
             MemorySegment.copy(row(name, r), 0, to, r * rowBytes, rowBytes);
         }
+        file.data(slot.gguf()).unload();
     }
 
     /// The bytes of row `r` of a tensor: read-only, and valid until this is closed. A vector has a row for each
