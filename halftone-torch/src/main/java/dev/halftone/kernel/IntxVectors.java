@@ -77,7 +77,7 @@ record IntxVectors(IntxGrid grid, @Nullable Block given) implements VectorBlocks
                 passes[first + i / Long.SIZE] |= passes(t, grid, margin).toLong() << i;
                 offset(t, block, grid).intoArray(x, i);
             }
-            scale(x, i, block.scale(), grid.dtype());
+            Tiles.scale(x, i, block.scale(), grid.dtype());
         }
         for (; i < count; i++) {
             passes[first + i / Long.SIZE] |= IntxOracle.passes(x[i], block, grid, rule) ? 1L << i : 0;
@@ -185,13 +185,6 @@ record IntxVectors(IntxGrid grid, @Nullable Block given) implements VectorBlocks
         }
         for (; i < x.length; i++) {
             terms.set(i, x[i], g[i], block, grid, rule);
-        }
-    }
-
-    /// `x[0, count) · factor`, rounded, in place.
-    private static void scale(float[] x, int count, float factor, DType dtype) {
-        for (int i = 0; i < count; i += LANES) {
-            Tiles.round(FloatVector.fromArray(F, x, i).mul(factor), dtype).intoArray(x, i);
         }
     }
 

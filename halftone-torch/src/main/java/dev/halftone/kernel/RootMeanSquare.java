@@ -1,7 +1,6 @@
 package dev.halftone.kernel;
 
 import dev.halftone.DType;
-import dev.halftone.quant.Rounding;
 import dev.halftone.torch.Ops;
 import dev.halftone.torch.Scope;
 import dev.halftone.torch.Torch;
@@ -53,7 +52,7 @@ public final class RootMeanSquare {
             float[] row = new float[d];
             for (long at = (long) first * d; at < (long) last * d; at += d) {
                 Tiles.load(in, at, row, d, from);
-                Rows.scale(row, d, root(row, d, eps), to);
+                Tiles.scale(row, d, root(row, d, eps), to);
                 Tiles.store(row, d, out, at, to);
             }
         });
@@ -77,9 +76,9 @@ public final class RootMeanSquare {
                 Tiles.load(values, at, normal, d, from);
                 Tiles.load(in, at, gradient, d, to);
                 float root = root(normal, d, eps);
-                Rows.scale(normal, d, root, DType.F32);
+                Tiles.scale(normal, d, root, DType.F32);
                 Rows.subtract(gradient, normal, d, (float) (Tiles.dot(gradient, normal, d) / d));
-                Rows.scale(gradient, d, root, to);
+                Tiles.scale(gradient, d, root, to);
                 Tiles.store(gradient, d, out, at, to);
             }
         });
@@ -94,18 +93,6 @@ public final class RootMeanSquare {
 
     /// What needs the Vector API: a JVM without it never loads this class.
     private static final class Rows {
-        /// `row · factor`, rounded, in place.
-        static void scale(float[] row, int d, float factor, DType dtype) {
-            int i = 0;
-            for (; i <= d - Tiles.LANES; i += Tiles.LANES) {
-                Tiles.round(FloatVector.fromArray(Tiles.F, row, i).mul(factor), dtype)
-                        .intoArray(row, i);
-            }
-            for (; i < d; i++) {
-                row[i] = Rounding.round(row[i] * factor, dtype);
-            }
-        }
-
         /// `g - normal · share`, in place of `g`.
         static void subtract(float[] g, float[] normal, int d, float share) {
             int i = 0;

@@ -9,6 +9,7 @@ import static jdk.incubator.vector.VectorOperators.XOR;
 import static jdk.incubator.vector.VectorOperators.ZERO_EXTEND_S2I;
 
 import dev.halftone.DType;
+import dev.halftone.quant.Rounding;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
@@ -83,6 +84,17 @@ final class Tiles {
             bits = Math.max(bits, Float.floatToRawIntBits(x[i]) & Integer.MAX_VALUE);
         }
         return Float.intBitsToFloat(bits);
+    }
+
+    /// `x[0, count) · factor`, rounded, in place.
+    static void scale(float[] x, int count, float factor, DType type) {
+        int i = 0;
+        for (; i <= count - LANES; i += LANES) {
+            round(FloatVector.fromArray(F, x, i).mul(factor), type).intoArray(x, i);
+        }
+        for (; i < count; i++) {
+            x[i] = Rounding.round(x[i] * factor, type);
+        }
     }
 
     /// The sum of `a[i] * b[i]` for `i < count`. Sixteen sums run side by side, each one fused multiply-add after the
