@@ -11,25 +11,34 @@ import java.util.List;
 import jdk.incubator.vector.FloatVector;
 import org.bytedeco.pytorch.GradMode;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 
 /// The rotation of queries and keys, differentiable: features `a` and `b`, half a head apart, become
 /// `a · cos - b · sin` and `b · cos + a · sin`. Products and sums each round to the dtype, as libtorch's operators do,
 /// of which the rotation is five and its backward pass eight.
 public final class Rotary {
-    private Rotary() {}
+    private final Tensor cos_B1SD;
+    private final Tensor sin_B1SD;
+    /// What the vectors read; null until they do.
+    private @Nullable Angles angles;
+
+    /// @param cos_B1SD `[B or 1, 1, S, D]`, in the dtype of the results; both halves of a row are equal
+    /// @param sin_B1SD same shape and dtype
+    public Rotary(Tensor cos_B1SD, Tensor sin_B1SD) {
+        this.cos_B1SD = cos_B1SD;
+        this.sin_B1SD = sin_B1SD;
+    }
 
     /// @param x_BSHD queries or keys of H heads
-    /// @param cos_B1SD `[B or 1, 1, S, D]`, in the dtype of the result; both halves of a row are equal
-    /// @param sin_B1SD same shape and dtype
     /// @return `[B, S, H, D]`
-    public static Tensor apply(Tensor x_BSHD, Tensor cos_B1SD, Tensor sin_B1SD) {
+    public Tensor apply(Tensor x_BSHD) {
         DType dtype = Torch.dtype(cos_B1SD);
         Tensor x = Ops.to(x_BSHD, dtype);
         if (dtype == DType.F16 || Kernels.choose(x).kernels() != Kernels.VECTOR) {
             return aten(x, cos_B1SD.transpose(1, 2), sin_B1SD.transpose(1, 2));
         }
+        Angles angles = angles(dtype);
         try (Scope scope = Scope.open()) {
-            Angles angles = new Angles(Torch.floats(cos_B1SD), Torch.floats(sin_B1SD), dtype);
             Tensor y = Ops.copy(x.contiguous());
             angles.rotate(y.detach(), false);
             if (y.requires_grad() && GradMode.is_enabled()) {
@@ -41,6 +50,15 @@ public final class Rotary {
             }
             return scope.keep(y);
         }
+    }
+
+    private Angles angles(DType dtype) {
+        Angles a = angles;
+        if (a == null) {
+            a = new Angles(Torch.floats(cos_B1SD), Torch.floats(sin_B1SD), dtype);
+            angles = a;
+        }
+        return a;
     }
 
     static Tensor aten(Tensor x_BSHD, Tensor cos_BS1D, Tensor sin_BS1D) {

@@ -56,11 +56,16 @@ public final class RotaryEmbedding {
     ///
     /// @param cos_B1SD `[B or 1, 1, S, D]`
     /// @param sin_B1SD same shape
-    public record Rotation(Tensor cos_B1SD, Tensor sin_B1SD) implements AutoCloseable {
+    /// @param rotary what rotates by them
+    public record Rotation(Tensor cos_B1SD, Tensor sin_B1SD, Rotary rotary) implements AutoCloseable {
+        Rotation(Tensor cos_B1SD, Tensor sin_B1SD) {
+            this(cos_B1SD, sin_B1SD, new Rotary(cos_B1SD, sin_B1SD));
+        }
+
         /// @param x_BHSD queries or keys
         /// @return the same, rotated
         public Tensor apply(Tensor x_BHSD) {
-            return Rotary.apply(x_BHSD.transpose(1, 2), cos_B1SD, sin_B1SD).transpose(1, 2);
+            return rotary.apply(x_BHSD.transpose(1, 2)).transpose(1, 2);
         }
 
         @Override
