@@ -16,6 +16,7 @@ import org.bytedeco.pytorch.Tensor;
 public final class Bf16AdamW {
     /// Scalars of one step.
     ///
+    /// @param factor of the gradients
     /// @param decay 1 - lr · weight_decay
     /// @param meanShare 1 - β1
     /// @param squareDecay β2
@@ -23,6 +24,7 @@ public final class Bf16AdamW {
     /// @param root √(1 - β2^t)
     /// @param rate lr / (1 - β1^t)
     public record Coefficients(
+            float factor,
             double decay,
             double meanShare,
             double squareDecay,
@@ -31,7 +33,7 @@ public final class Bf16AdamW {
             double eps,
             double rate) {}
 
-    /// Elements whose 16 KB stay in the first-level cache.
+    /// Elements whose 32 KB stay in the first-level cache.
     private static final int TILE = 2048;
 
     private Bf16AdamW() {}
@@ -50,12 +52,14 @@ public final class Bf16AdamW {
         MemorySegment means = Torch.memory(m);
         MemorySegment squares = Torch.memory(v);
         Parallel.run(Math.toIntExact((whole + TILE - 1) / TILE), TILE, (first, last) -> {
+            float[] gradient = new float[TILE];
             float[] divisors = new float[TILE];
             for (int tile = first; tile < last; tile++) {
                 long from = (long) tile * TILE;
                 long end = Math.min(whole, from + TILE);
-                Loops.means(means, gradients, c, from, end);
-                Loops.squares(squares, gradients, c, from, end);
+                Loops.gradients(gradients, gradient, c, from, end);
+                Loops.means(means, gradient, c, from, end);
+                Loops.squares(squares, gradient, c, from, end);
                 Loops.divisors(squares, divisors, c, from, end);
                 Loops.weights(weights, means, divisors, c, from, end);
             }
@@ -72,33 +76,40 @@ public final class Bf16AdamW {
 
     /// The sequence itself, for any device.
     static void aten(Tensor p, Tensor g, Tensor m, Tensor v, Coefficients c) {
+        Tensor scaled = Ops.mul_(Ops.copy(g), c.factor);
         Ops.mul_(p, c.decay);
-        Ops.lerp_(m, g, c.meanShare);
-        Ops.addcmul_(Ops.mul_(v, c.squareDecay), g, g, c.squareShare);
+        Ops.lerp_(m, scaled, c.meanShare);
+        Ops.addcmul_(Ops.mul_(v, c.squareDecay), scaled, scaled, c.squareShare);
         Tensor root = Ops.div(v.sqrt(), c.root);
         Ops.addcdiv_(p, m, Ops.add_(root, c.eps), -c.rate);
     }
 
-    /// Four loops over a tile, not one: C2 does not inline as many vector operations as one would have.
+    /// Five loops over a tile, not one: C2 does not inline as many vector operations as one would have.
     ///
     /// A class of its own, which a JVM without the Vector API never loads.
     private static final class Loops {
-        static void means(MemorySegment m, MemorySegment g, Coefficients c, long from, long end) {
+        static void gradients(MemorySegment g, float[] gradient, Coefficients c, long from, long end) {
+            for (long i = from; i < end; i += Tiles.LANES) {
+                round(Tiles.bf16(g, i).mul(c.factor)).intoArray(gradient, (int) (i - from));
+            }
+        }
+
+        static void means(MemorySegment m, float[] g, Coefficients c, long from, long end) {
             // torch's `lerp` starts at the nearer end.
             boolean fromMean = (float) c.meanShare < 0.5f;
             FloatVector way = FloatVector.broadcast(Tiles.F, (float) c.meanShare - (fromMean ? 0 : 1));
             for (long i = from; i < end; i += Tiles.LANES) {
                 FloatVector mean = Tiles.bf16(m, i);
-                FloatVector gradient = Tiles.bf16(g, i);
+                FloatVector gradient = FloatVector.fromArray(Tiles.F, g, (int) (i - from));
                 Tiles.storeBf16(round(gradient.sub(mean).fma(way, fromMean ? mean : gradient)), m, i);
             }
         }
 
-        static void squares(MemorySegment v, MemorySegment g, Coefficients c, long from, long end) {
+        static void squares(MemorySegment v, float[] g, Coefficients c, long from, long end) {
             float decay = (float) c.squareDecay;
             float share = (float) c.squareShare;
             for (long i = from; i < end; i += Tiles.LANES) {
-                FloatVector gradient = Tiles.bf16(g, i);
+                FloatVector gradient = FloatVector.fromArray(Tiles.F, g, (int) (i - from));
                 FloatVector square = round(Tiles.bf16(v, i).mul(decay));
                 Tiles.storeBf16(round(gradient.mul(share).fma(gradient, square)), v, i);
             }

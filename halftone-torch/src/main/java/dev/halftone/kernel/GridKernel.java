@@ -5,6 +5,7 @@ import dev.halftone.quant.GradientRule;
 import dev.halftone.quant.Grid;
 import dev.halftone.torch.Torch;
 import java.util.Arrays;
+import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
 
 /// Quantization of tensors to a [Grid]: the arithmetic of its [dev.halftone.quant.Oracle], bit for bit.
@@ -34,6 +35,13 @@ public interface GridKernel {
     /// @param upstream of the shape and dtype of `x`
     /// @return of the same shape and dtype; may be `upstream` itself
     Tensor gradient(Tensor x, Tensor upstream, GradientRule rule);
+
+    /// The same for tensors of the shape of `like`, where a gradient needs less than the values themselves.
+    ///
+    /// @return empty where it needs the values, or nothing at all
+    default Optional<GradientNotes> notes(Tensor like, GradientRule rule) {
+        return Optional.empty();
+    }
 
     /// A new tensor with what remains of `x` after quantization.
     default Tensor fakeQuantized(Tensor x) {

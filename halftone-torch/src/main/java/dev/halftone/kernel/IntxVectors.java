@@ -22,7 +22,7 @@ import org.jspecify.annotations.Nullable;
 /// functions, and so does all of float16, in which nobody trains on a CPU.
 ///
 /// On two cores with AVX-512, a bfloat16 weight of 1536x576 in groups of 32 takes 0.6 ms, and its gradient 0.9 ms:
-/// a quarter and a sixth of what [AtenIntx] takes (best of 200 runs by `IntxKernelBench`, which states the
+/// a quarter and a sixth of what [AtenIntx] takes (best of 200 runs by `KernelBench`, which states the
 /// command).
 ///
 /// @param given what every block is quantized with; null where each chooses for itself
@@ -64,48 +64,54 @@ record IntxVectors(IntxGrid grid, @Nullable Block given) implements VectorBlocks
         }
     }
 
-    /// [#fakeQuantize] of a block, and where its gradient passes: bit `i` of the word `first + i / 64`.
-    ///
-    /// @return what the block was quantized with
-    Block fakeQuantize(float[] x, int count, long[] passes, int first, GradientRule rule) {
-        Block block = block(x, 0, count);
+    /// [#fakeQuantize] of a block, and where its gradient passes: bit `i` of the words from `word` on.
+    void fakeQuantize(float[] x, int from, int count, Block block, int[] passes, int word, GradientRule rule) {
         int i = 0;
         if (vectors(grid)) {
             float margin = margin(rule);
             for (; i <= count - LANES; i += LANES) {
-                FloatVector t = unclamped(FloatVector.fromArray(F, x, i), block, grid);
-                passes[first + i / Long.SIZE] |= passes(t, grid, margin).toLong() << i;
-                offset(t, block, grid).intoArray(x, i);
+                FloatVector t = unclamped(FloatVector.fromArray(F, x, from + i), block, grid);
+                int bits = (int) passes(t, grid, margin).toLong();
+                note(passes, word, i, bits);
+                offset(t, block, grid).intoArray(x, from + i);
             }
-            Tiles.scale(x, i, block.scale(), grid.dtype());
+            Tiles.scale(x, from, i, block.scale(), grid.dtype());
         }
         for (; i < count; i++) {
-            passes[first + i / Long.SIZE] |= IntxOracle.passes(x[i], block, grid, rule) ? 1L << i : 0;
-            x[i] = IntxOracle.fakeQuantize(x[i], block, grid);
+            note(passes, word, i, IntxOracle.passes(x[from + i], block, grid, rule) ? 1 : 0);
+            x[from + i] = IntxOracle.fakeQuantize(x[from + i], block, grid);
         }
-        return block;
     }
 
-    /// In place of `g`, by what [#fakeQuantize(float[], int, long[], int, GradientRule)] noted.
-    void gradient(float[] g, int count, Block block, long[] passes, int first) {
+    /// The first bits of a word replace what stood there.
+    private static void note(int[] passes, int word, int i, int bits) {
+        int at = word + i / Integer.SIZE;
+        int shift = i % Integer.SIZE;
+        passes[at] = shift == 0 ? bits : passes[at] | bits << shift;
+    }
+
+    /// In place of `g`, by what [#fakeQuantize(float[], int, int, Block, int[], int, GradientRule)] noted.
+    void gradient(float[] g, int from, int count, float scale, float inverse, int[] passes, int word) {
         int i = 0;
         if (vectors(grid)) {
             for (; i <= count - LANES; i += LANES) {
-                VectorMask<Float> mask = VectorMask.fromLong(F, passes[first + i / Long.SIZE] >>> i);
-                FloatVector a = Tiles.round(FloatVector.fromArray(F, g, i).mul(block.scale()), grid.dtype());
+                int bits = passes[word + i / Integer.SIZE] >>> i;
+                VectorMask<Float> mask = VectorMask.fromLong(F, bits);
+                FloatVector a =
+                        Tiles.round(FloatVector.fromArray(F, g, from + i).mul(scale), grid.dtype());
                 FloatVector kept = FloatVector.zero(F).blend(a, mask);
-                Tiles.round(kept.mul(block.inverse()), grid.dtype()).intoArray(g, i);
+                Tiles.round(kept.mul(inverse), grid.dtype()).intoArray(g, from + i);
             }
         }
         for (; i < count; i++) {
-            boolean pass = (passes[first + i / Long.SIZE] >>> i & 1) != 0;
-            float a = pass ? Rounding.round(g[i] * block.scale(), grid.dtype()) : 0;
-            g[i] = Rounding.round(a * block.inverse(), grid.dtype());
+            boolean pass = (passes[word + i / Integer.SIZE] >>> i & 1) != 0;
+            float a = pass ? Rounding.round(g[from + i] * scale, grid.dtype()) : 0;
+            g[from + i] = Rounding.round(a * inverse, grid.dtype());
         }
     }
 
     /// Scales and zero points of all blocks of `x[0, count)`: those of symmetric blocks in vectors, too.
-    private Block[] blocks(float[] x, int count, int group) {
+    Block[] blocks(float[] x, int count, int group) {
         Block[] blocks = new Block[count / group];
         if (given != null || !grid.symmetric() || !vectors(grid)) {
             for (int b = 0; b < blocks.length; b++) {

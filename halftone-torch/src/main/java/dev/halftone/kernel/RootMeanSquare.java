@@ -52,7 +52,7 @@ public final class RootMeanSquare {
             float[] row = new float[d];
             for (long at = (long) first * d; at < (long) last * d; at += d) {
                 Tiles.load(in, at, row, d, from);
-                Tiles.scale(row, d, root(row, d, eps), to);
+                Tiles.scale(row, 0, d, root(row, d, eps), to);
                 Tiles.store(row, d, out, at, to);
             }
         });
@@ -76,9 +76,9 @@ public final class RootMeanSquare {
                 Tiles.load(values, at, normal, d, from);
                 Tiles.load(in, at, gradient, d, to);
                 float root = root(normal, d, eps);
-                Tiles.scale(normal, d, root, DType.F32);
+                Tiles.scale(normal, 0, d, root, DType.F32);
                 Rows.subtract(gradient, normal, d, (float) (Tiles.dot(gradient, normal, d) / d));
-                Tiles.scale(gradient, d, root, to);
+                Tiles.scale(gradient, 0, d, root, to);
                 Tiles.store(gradient, d, out, at, to);
             }
         });

@@ -4,6 +4,7 @@ import dev.halftone.quant.GradientRule;
 import dev.halftone.torch.Ops;
 import dev.halftone.torch.Scope;
 import dev.halftone.torch.Torch;
+import java.util.Optional;
 import org.bytedeco.pytorch.GradMode;
 import org.bytedeco.pytorch.Tensor;
 
@@ -31,11 +32,11 @@ public final class StraightThrough {
         if (rule == GradientRule.IDENTITY || kernel.grid().passThrough()) {
             return identity(x, kernel);
         }
-        return switch (kernel) {
-            case VectorIntx vectors -> noted(x, rule, vectors);
-            case IntxKernel intx -> masked(x, rule, intx);
-            default -> hooked(x, rule, kernel);
-        };
+        Optional<GradientNotes> notes = kernel.notes(x, rule);
+        if (notes.isPresent()) {
+            return noted(x, notes.get());
+        }
+        return kernel instanceof IntxKernel intx ? masked(x, rule, intx) : hooked(x, rule, kernel);
     }
 
     private static Tensor identity(Tensor x, GridKernel kernel) {
@@ -57,10 +58,15 @@ public final class StraightThrough {
     }
 
     /// The node that copies, whose gradient depends on what the kernel noted on its way forward.
-    private static Tensor noted(Tensor x, GradientRule rule, VectorIntx kernel) {
+    private static Tensor noted(Tensor x, GradientNotes notes) {
         try (Scope scope = Scope.open()) {
             Tensor y = Ops.copy(x);
-            Hooks.onGradient(y, kernel.fakeQuantize(x.detach(), y.detach(), rule));
+            notes.fakeQuantize(x.detach(), y.detach());
+            Hooks.onGradient(y, upstream -> {
+                Tensor gradient = Torch.emptyLike(upstream, Torch.dtype(upstream), Torch.shape(upstream));
+                notes.gradient(upstream, gradient);
+                return gradient;
+            });
             return scope.keep(y);
         }
     }

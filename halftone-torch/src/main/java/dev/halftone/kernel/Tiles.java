@@ -86,13 +86,13 @@ final class Tiles {
         return Float.intBitsToFloat(bits);
     }
 
-    /// `x[0, count) · factor`, rounded, in place.
-    static void scale(float[] x, int count, float factor, DType type) {
-        int i = 0;
-        for (; i <= count - LANES; i += LANES) {
+    /// `count` values from `from` on, times a factor, rounded, in place.
+    static void scale(float[] x, int from, int count, float factor, DType type) {
+        int i = from;
+        for (; i <= from + count - LANES; i += LANES) {
             round(FloatVector.fromArray(F, x, i).mul(factor), type).intoArray(x, i);
         }
-        for (; i < count; i++) {
+        for (; i < from + count; i++) {
             x[i] = Rounding.round(x[i] * factor, type);
         }
     }

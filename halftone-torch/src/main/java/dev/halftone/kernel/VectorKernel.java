@@ -38,15 +38,11 @@ record VectorKernel(Grid grid, Function<Tensor, VectorBlocks> blocks) implements
             VectorBlocks math = blocks.apply(x);
             MemorySegment from = Torch.memory(contiguous(x));
             MemorySegment to = Torch.memory(out);
-            run(x, group, (first, last) -> {
-                int perTile = Math.max(1, TILE / group);
-                float[] tile = new float[perTile * group];
-                for (int b = first; b < last; b += perTile) {
-                    int count = Math.min(perTile, last - b) * group;
-                    Tiles.load(from, (long) b * group, tile, count, grid.dtype());
-                    math.fakeQuantizeAll(tile, count, group);
-                    Tiles.store(tile, count, to, (long) b * group, grid.dtype());
-                }
+            tiles(x.numel() / group, group, (tile, first, blocks) -> {
+                int count = blocks * group;
+                Tiles.load(from, (long) first * group, tile, count, grid.dtype());
+                math.fakeQuantizeAll(tile, count, group);
+                Tiles.store(tile, count, to, (long) first * group, grid.dtype());
             });
             Reference.reachabilityFence(x);
             Reference.reachabilityFence(out);
@@ -81,6 +77,22 @@ record VectorKernel(Grid grid, Function<Tensor, VectorBlocks> blocks) implements
             Reference.reachabilityFence(upstream);
             return scope.keep(out);
         }
+    }
+
+    /// Some blocks of a tensor: `blocks` of them from `first` on. The tile has room for their values.
+    interface Tile {
+        void run(float[] tile, int first, int blocks);
+    }
+
+    /// Runs over `blocks` blocks of `group` values in tiles that fit the first-level cache.
+    static void tiles(long blocks, int group, Tile work) {
+        Parallel.run(Math.toIntExact(blocks), group, (first, last) -> {
+            int perTile = Math.max(1, TILE / group);
+            float[] tile = new float[perTile * group];
+            for (int b = first; b < last; b += perTile) {
+                work.run(tile, b, Math.min(perTile, last - b));
+            }
+        });
     }
 
     /// Runs over all blocks of `x`.

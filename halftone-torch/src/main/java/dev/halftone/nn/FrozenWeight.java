@@ -61,7 +61,7 @@ public final class FrozenWeight implements PackedWeight {
                 NoGrad _ = NoGrad.open()) {
             Tensor w = matrix.dequantize();
             WeightTransform a = adapter;
-            return scope.keep(Ops.to(adapted && a != null ? a.forward(Ops.to(w, dtype)) : w, type));
+            return scope.keep(Ops.to(adapted && a != null ? a.forward(Ops.to(w, dtype), false) : w, type));
         }
     }
 

@@ -71,13 +71,13 @@ public final class Parameter implements Weight {
     private Tensor transformed() {
         Tensor w = used();
         WeightTransform t = active(transform);
-        return t == null ? w : t.forward(w);
+        return t == null ? w : t.forward(w, hasTrainee());
     }
 
     /// The trained values, with the adapter's delta where forward passes use it.
     private Tensor used() {
         WeightTransform a = active(adapter);
-        return a == null ? master.detach() : a.forward(master.detach());
+        return a == null ? master.detach() : a.forward(master.detach(), hasTrainee());
     }
 
     private static @Nullable WeightTransform active(@Nullable WeightTransform t) {
@@ -90,7 +90,7 @@ public final class Parameter implements Weight {
     @Override
     public Tensor adapted() {
         WeightTransform a = adapter;
-        return a == null ? master.detach() : a.forward(master.detach());
+        return a == null ? master.detach() : a.forward(master.detach(), false);
     }
 
     /// Whether the shadow depends on these values. That of a frozen weight beside a separate adapter does not.
@@ -192,11 +192,11 @@ public final class Parameter implements Weight {
             Tensor g = Ops.to(s.grad(), Torch.dtype(master));
             WeightTransform t = active(transform);
             if (t != null) {
-                g = t.backward(used(), g);
+                g = t.backward(this::used, g);
             }
             WeightTransform a = active(adapter);
             if (a != null) {
-                g = a.backward(master.detach(), g);
+                g = a.backward(master::detach, g);
             }
             if (trainable()) {
                 addGradient(g);

@@ -1,6 +1,7 @@
 package dev.halftone.nn;
 
 import java.util.Map;
+import java.util.function.Supplier;
 import org.bytedeco.pytorch.Tensor;
 
 /// A stage between the trained values of a [Parameter] and what the forward pass uses: fake quantization, or an
@@ -20,12 +21,13 @@ public interface WeightTransform {
     }
 
     /// @param master_NK trained values
+    /// @param trains whether [#backward] may follow: what it needs can be noted
     /// @return a new tensor of the same shape and dtype
-    Tensor forward(Tensor master_NK);
+    Tensor forward(Tensor master_NK, boolean trains);
 
-    /// @param master_NK the trained values that [#forward] saw
+    /// @param master_NK gives the trained values that [#forward] saw last, which can be as much work as [#forward]
     /// @param gradient_NK gradient of what [#forward] returned, in the dtype of `master_NK`; may be overwritten
     /// @return gradient of `master_NK`: `gradient_NK` itself where the rule is the identity. It goes nowhere
     ///     where the weight is frozen and only [#parameters] are trained
-    Tensor backward(Tensor master_NK, Tensor gradient_NK);
+    Tensor backward(Supplier<Tensor> master_NK, Tensor gradient_NK);
 }

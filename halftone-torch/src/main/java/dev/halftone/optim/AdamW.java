@@ -64,10 +64,10 @@ public final class AdamW implements AutoCloseable {
         }
     }
 
-    /// Updates every parameter that has a gradient. The gradients stay as they are.
+    /// Updates every parameter that has a gradient.
     public void step(double lr) {
         beginStep();
-        update(slots.stream().map(Slot::parameter).toList(), lr);
+        update(slots.stream().map(Slot::parameter).toList(), lr, 1);
     }
 
     /// Begins a step whose parameters are updated bit by bit, each once, by [#update].
@@ -76,7 +76,9 @@ public final class AdamW implements AutoCloseable {
     }
 
     /// Updates those of these parameters that have a gradient, as [#step] would update them.
-    public void update(Collection<Parameter> parameters, double lr) {
+    ///
+    /// @param factor what every gradient is multiplied by before, such as [Gradients#clipping]; in place or not
+    public void update(Collection<Parameter> parameters, double lr, float factor) {
         Set<Parameter> these = Set.copyOf(parameters);
         List<Slot> fused = new ArrayList<>();
         try (Scope _ = Scope.open();
@@ -90,16 +92,21 @@ public final class AdamW implements AutoCloseable {
                 if (s.parameter.dtype() != DType.BF16) {
                     fused.add(s);
                 } else if (settings.bf16StochasticRound) {
-                    stochastic(s, g, lr, i);
+                    stochastic(s, scaled(g, factor), lr, i);
                 } else {
-                    rounded(s, g, lr);
+                    rounded(s, g, lr, factor);
                 }
                 s.parameter.changed();
             }
             if (!fused.isEmpty()) {
+                fused.forEach(s -> scaled(s.parameter.master().grad(), factor));
                 fused(fused, lr);
             }
         }
+    }
+
+    private static Tensor scaled(Tensor g, float factor) {
+        return factor == 1 ? g : Ops.mul_(g, factor);
     }
 
     private void fused(List<Slot> fused, double lr) {
@@ -125,8 +132,9 @@ public final class AdamW implements AutoCloseable {
                 null);
     }
 
-    private void rounded(Slot s, Tensor g, double lr) {
+    private void rounded(Slot s, Tensor g, double lr, float factor) {
         var coefficients = new Bf16AdamW.Coefficients(
+                factor,
                 1 - lr * settings.weightDecay,
                 1 - settings.beta1,
                 settings.beta2,

@@ -11,6 +11,7 @@ import dev.halftone.torch.Scope;
 import dev.halftone.torch.Torch;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.function.Supplier;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
@@ -87,7 +88,7 @@ public final class Lora implements WeightTransform {
     }
 
     @Override
-    public Tensor forward(Tensor w_NK) {
+    public Tensor forward(Tensor w_NK, boolean trains) {
         try (Scope scope = Scope.open();
                 NoGrad _ = NoGrad.open()) {
             Tensor v_NK = summed(w_NK);
@@ -99,17 +100,17 @@ public final class Lora implements WeightTransform {
     }
 
     @Override
-    public Tensor backward(Tensor w_NK, Tensor gradient_NK) {
+    public Tensor backward(Supplier<Tensor> w_NK, Tensor gradient_NK) {
         try (Scope scope = Scope.open();
                 NoGrad _ = NoGrad.open()) {
             Tensor g_NK = gradient_NK;
             if (magnitude_N != null) {
-                Tensor v_NK = summed(w_NK);
+                Tensor v_NK = summed(w_NK.get());
                 Tensor g32_NK = Ops.to(g_NK, DType.F32);
                 Tensor v32_NK = Ops.to(v_NK, DType.F32);
                 Tensor slope_N = g32_NK.mul(v32_NK).sum(1).div(norms(v_NK).squeeze(-1));
                 magnitude_N.addGradient(scope.keep(Ops.to(slope_N, magnitude_N.dtype())));
-                g_NK = Ops.to(g32_NK.mul(rowFactors(v_NK, magnitude_N)), Torch.dtype(w_NK));
+                g_NK = Ops.to(g32_NK.mul(rowFactors(v_NK, magnitude_N)), Torch.dtype(v_NK));
             }
             Tensor scaledB_NR = Ops.mul(b_NR.master().detach(), settings.scaling());
             a_RK.addGradient(scope.keep(Products.matmul(scaledB_NR.t(), g_NK)));

@@ -11,6 +11,7 @@ import dev.halftone.quant.QuantScheme;
 import dev.halftone.torch.NoGrad;
 import dev.halftone.torch.Scope;
 import java.util.Map;
+import java.util.function.Supplier;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
@@ -39,7 +40,8 @@ final class LearnedWeightQuantizer extends WeightFakeQuantizer {
     }
 
     @Override
-    public Tensor backward(Tensor master_NK, Tensor gradient_NK) {
+    public Tensor backward(Supplier<Tensor> master, Tensor gradient_NK) {
+        Tensor master_NK = master.get();
         Gradients gradients = learned(master_NK).gradients(master_NK, scales(), gradient_NK, rule);
         if (scale.trainable()) {
             scale.addGradient(gradients.scales().scale());

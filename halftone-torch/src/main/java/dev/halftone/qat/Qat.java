@@ -185,35 +185,32 @@ public final class Qat {
         return (Parameter) layer.weight();
     }
 
-    /// Gives each layer its fake quantizers. Layers with the same rule share theirs, but for scales that are trained:
-    /// those belong to one weight.
+    /// Gives each weight its fake quantizer, and each layer that of its inputs.
     private static List<QuantizedLayer> install(
             Module model,
             QuantizationPlan plan,
             Map<String, Rule> layers,
             BiConsumer<WeightedLayer, WeightFakeQuantizer> weight) {
         Map<String, WeightedLayer> all = Selection.layers(model);
-        Map<Object, WeightFakeQuantizer> weights = new HashMap<>();
+        IdentityHashMap<Parameter, WeightFakeQuantizer> weights = new IdentityHashMap<>();
         Map<Object, ActivationFakeQuantizer> activations = new HashMap<>();
         List<QuantizedLayer> table = new ArrayList<>();
         layers.forEach((name, rule) -> {
             WeightedLayer layer = Objects.requireNonNull(all.get(name));
             weight.accept(
-                    layer,
-                    rule.scheme().numerics().learnsScales()
-                            ? weights.computeIfAbsent(
-                                    floatWeight(layer),
-                                    _ -> new LearnedWeightQuantizer(
-                                            rule.scheme(), rule.gradient(), plan.kernels(), floatWeight(layer)))
-                            : weights.computeIfAbsent(
-                                    rule,
-                                    _ -> new WeightFakeQuantizer(rule.scheme(), rule.gradient(), plan.kernels())));
+                    layer, weights.computeIfAbsent(floatWeight(layer), w -> fakeQuantizer(w, rule, plan.kernels())));
             if (layer instanceof Linear linear) {
                 setActivations(linear, rule.scheme(), rule.gradient(), plan.kernels(), activations);
             }
             table.add(row(name, layer, rule.scheme()));
         });
         return table;
+    }
+
+    private static WeightFakeQuantizer fakeQuantizer(Parameter weight, Rule rule, @Nullable Kernels kernels) {
+        return rule.scheme().numerics().learnsScales()
+                ? new LearnedWeightQuantizer(rule.scheme(), rule.gradient(), kernels, weight)
+                : new WeightFakeQuantizer(rule.scheme(), rule.gradient(), kernels);
     }
 
     /// @param shared by grid and gradient: layers whose inputs are mapped alike share the work

@@ -77,8 +77,9 @@ public final class TrainStep {
 
         @Override
         public void accept(Collection<Parameter> complete) {
-            norm = Math.hypot(norm, Gradients.clip(complete, maxNorm));
-            optimizer.update(complete, lr);
+            float part = Gradients.norm(complete);
+            norm = Math.hypot(norm, part);
+            optimizer.update(complete, lr, Gradients.clipping(part, maxNorm));
             Gradients.clear(complete);
         }
 

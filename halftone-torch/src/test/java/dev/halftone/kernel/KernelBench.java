@@ -1,11 +1,13 @@
 package dev.halftone.kernel;
 
 import dev.halftone.DType;
+import dev.halftone.Schemes;
 import dev.halftone.quant.GradientRule;
 import dev.halftone.quant.Granularity;
 import dev.halftone.quant.IntxGrid;
 import dev.halftone.quant.IntxScheme;
 import dev.halftone.quant.Numerics;
+import dev.halftone.quant.QuantScheme;
 import dev.halftone.torch.Ops;
 import dev.halftone.torch.Scope;
 import dev.halftone.torch.Torch;
@@ -14,10 +16,10 @@ import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
 
 /// Times the kernels on the largest weight and on the activations of SmolLM2-135M. No test by its name, so it runs
-/// only when asked for:
+/// only when asked for, of all schemes those whose label contains `-Dhalftone.bench.scheme`:
 ///
-///     mvn -pl halftone-torch -am test -Dtest=IntxKernelBench -Dsurefire.failIfNoSpecifiedTests=false
-class IntxKernelBench {
+///     mvn -pl halftone-torch -am test -Dtest=KernelBench -Dsurefire.failIfNoSpecifiedTests=false
+class KernelBench {
     private static final int ROUNDS = 200;
 
     @Test
@@ -30,6 +32,24 @@ class IntxKernelBench {
                         "activation 512x576 int8 per token " + dtype,
                         random(512, 576, dtype),
                         IntxGrid.activations(Numerics.TORCHAO, dtype));
+            }
+        }
+    }
+
+    @Test
+    void weightsOfEveryScheme() {
+        String wanted = System.getProperty("halftone.bench.scheme", "");
+        for (QuantScheme scheme :
+                Schemes.all().filter(s -> s.label().contains(wanted)).toList()) {
+            try (Scope _ = Scope.open()) {
+                Tensor x = random(1536, 768, DType.BF16);
+                Tensor out = Ops.copy(x);
+                GridKernel kernel = Kernels.VECTOR.of(scheme.weights(DType.BF16));
+                double forward = best(() -> kernel.fakeQuantize(x, out));
+                double backward = best(() -> kernel.gradient(x, x, GradientRule.CLOSED));
+                System.out.printf(
+                        "%-60s fake quantize %.3f ns, gradient %.3f ns a value%n",
+                        scheme.label(), forward * 1e6 / x.numel(), backward * 1e6 / x.numel());
             }
         }
     }
@@ -54,6 +74,11 @@ class IntxKernelBench {
             GridKernel kernel = kernels.of(grid);
             double forward = best(() -> kernel.fakeQuantize(x, out));
             double backward = best(() -> kernel.gradient(x, x, GradientRule.CLOSED));
+            kernel.notes(x, GradientRule.CLOSED).ifPresent(notes -> {
+                double noting = best(() -> notes.fakeQuantize(x, out));
+                double noted = best(() -> notes.gradient(x, out));
+                System.out.printf("%-40s %-6s noting %.3f ms, gradient %.3f ms%n", what, kernels, noting, noted);
+            });
             System.out.printf("%-40s %-6s fake quantize %.3f ms, gradient %.3f ms%n", what, kernels, forward, backward);
         }
     }

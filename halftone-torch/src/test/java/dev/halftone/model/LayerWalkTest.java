@@ -38,6 +38,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
+import java.util.function.Supplier;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
@@ -252,13 +253,13 @@ class LayerWalkTest {
             }
 
             @Override
-            public Tensor forward(Tensor master_NK) {
+            public Tensor forward(Tensor master_NK, boolean trains) {
                 calls[0]++;
                 return master_NK.clone();
             }
 
             @Override
-            public Tensor backward(Tensor master_NK, Tensor gradient_NK) {
+            public Tensor backward(Supplier<Tensor> master_NK, Tensor gradient_NK) {
                 return gradient_NK;
             }
         });

@@ -7,6 +7,7 @@ import dev.halftone.torch.Ops;
 import dev.halftone.torch.Scope;
 import dev.halftone.torch.Torch;
 import java.util.Map;
+import java.util.function.Supplier;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
 
@@ -21,13 +22,13 @@ class ParameterTest {
         }
 
         @Override
-        public Tensor forward(Tensor master) {
+        public Tensor forward(Tensor master, boolean trains) {
             runs++;
             return Ops.mul(master, 2);
         }
 
         @Override
-        public Tensor backward(Tensor master, Tensor gradient) {
+        public Tensor backward(Supplier<Tensor> master, Tensor gradient) {
             return Ops.mul(gradient, 3);
         }
     }
@@ -66,13 +67,13 @@ class ParameterTest {
         }
 
         @Override
-        public Tensor forward(Tensor master) {
+        public Tensor forward(Tensor master, boolean trains) {
             return master.mul(factor.master());
         }
 
         @Override
-        public Tensor backward(Tensor master, Tensor gradient) {
-            factor.addGradient(gradient.mul(master).sum().view(1));
+        public Tensor backward(Supplier<Tensor> master, Tensor gradient) {
+            factor.addGradient(gradient.mul(master.get()).sum().view(1));
             return gradient;
         }
     }
