@@ -124,7 +124,7 @@ record AmaxVectors(AmaxGrid grid, @Nullable Block shared) implements VectorBlock
     private FloatVector number(FloatVector t) {
         return switch (grid.element()) {
             case Element.Integers(float min, float max) ->
-                t.max(min).min(max).add(ROUNDER).sub(ROUNDER);
+                Tiles.clamp(t, min, max).add(ROUNDER).sub(ROUNDER);
             case Element.Floats(var format) -> MiniFloatVectors.round(t, format);
         };
     }
@@ -139,7 +139,7 @@ record AmaxVectors(AmaxGrid grid, @Nullable Block shared) implements VectorBlock
         float max = grid.element().max();
         if (grid.element() instanceof Element.Integers) {
             // One beyond the bounds is beyond them, whatever it is.
-            t = t.max(min - 1).min(max + 1).add(ROUNDER).sub(ROUNDER);
+            t = Tiles.clamp(t, min - 1, max + 1).add(ROUNDER).sub(ROUNDER);
         }
         return t.compare(open ? GT : GE, min).and(t.compare(open ? LT : LE, max));
     }

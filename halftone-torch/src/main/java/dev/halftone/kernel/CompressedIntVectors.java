@@ -33,7 +33,7 @@ record CompressedIntVectors(
         if (vectors()) {
             for (; i <= to - LANES; i += LANES) {
                 FloatVector t = unclamped(FloatVector.fromArray(F, x, i), block);
-                FloatVector clamped = t.max(grid.qmin()).min(grid.qmax());
+                FloatVector clamped = Tiles.clamp(t, grid.qmin(), grid.qmax());
                 // At most 256 in magnitude: the difference is exact in every type.
                 FloatVector offset = clamped.add(ROUNDER).sub(ROUNDER).sub(block.zeroPoint());
                 Tiles.round(offset.mul(block.scale()), grid.dtype()).intoArray(x, i);
@@ -73,8 +73,9 @@ record CompressedIntVectors(
         if (given != null) {
             return given;
         }
-        float lo = Math.min(0, Tiles.min(x, from, to));
-        float hi = Math.max(0, Tiles.max(x, from, to));
+        Tiles.Range range = Tiles.range(x, from, to);
+        float lo = Math.min(0, range.min());
+        float hi = Math.max(0, range.max());
         return CompressedIntOracle.choose(lo, hi, grid);
     }
 

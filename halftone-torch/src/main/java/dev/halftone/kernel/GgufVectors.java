@@ -7,8 +7,6 @@ import static jdk.incubator.vector.VectorOperators.GE;
 import static jdk.incubator.vector.VectorOperators.GT;
 import static jdk.incubator.vector.VectorOperators.I2F;
 import static jdk.incubator.vector.VectorOperators.LT;
-import static jdk.incubator.vector.VectorOperators.MAX;
-import static jdk.incubator.vector.VectorOperators.MIN;
 
 import dev.halftone.DType;
 import dev.halftone.quant.GgufGrid;
@@ -72,21 +70,10 @@ record GgufVectors(GgufGrid grid) implements VectorBlocks {
 
     /// Which of several zeros is the smallest value shows in the sign of the minimum, so those are looked at again.
     private static Block range(float[] x, int from, int to, GgufLattice lattice) {
-        FloatVector mins = FloatVector.broadcast(F, x[from]);
-        FloatVector maxs = mins;
-        int i = from;
-        for (; i <= to - LANES; i += LANES) {
-            FloatVector v = FloatVector.fromArray(F, x, i);
-            mins = mins.min(v);
-            maxs = maxs.max(v);
-        }
-        float min = mins.reduceLanes(MIN);
-        float max = maxs.reduceLanes(MAX);
-        for (; i < to; i++) {
-            min = Math.min(min, x[i]);
-            max = Math.max(max, x[i]);
-        }
-        return min == 0 ? GgufOracle.choose(x, from, to, lattice) : GgufOracle.range(min, max, lattice);
+        Tiles.Range range = Tiles.range(x, from, to);
+        return range.min() == 0
+                ? GgufOracle.choose(x, from, to, lattice)
+                : GgufOracle.range(range.min(), range.max(), lattice);
     }
 
     /// Where the largest and the smallest value are as far from 0, the order of the values decides.

@@ -30,7 +30,8 @@ record Int4Vectors(Int4Grid grid) implements VectorBlocks {
         if (vectors()) {
             for (; i <= to - LANES; i += LANES) {
                 FloatVector t = unclamped(FloatVector.fromArray(F, x, i), block);
-                FloatVector level = t.max(grid.lowest()).min(grid.lowest() + 15).sub(recentre);
+                FloatVector level =
+                        Tiles.clamp(t, grid.lowest(), grid.lowest() + 15).sub(recentre);
                 FloatVector product = Tiles.round(level.mul(block.stored()), grid.productDtype());
                 Tiles.round(product.add(block.zero()), grid.dtype()).intoArray(x, i);
             }
@@ -64,7 +65,8 @@ record Int4Vectors(Int4Grid grid) implements VectorBlocks {
     }
 
     private Block choose(float[] x, int from, int to) {
-        return Int4Oracle.choose(Tiles.min(x, from, to), Tiles.max(x, from, to), grid);
+        Tiles.Range range = Tiles.range(x, from, to);
+        return Int4Oracle.choose(range.min(), range.max(), grid);
     }
 
     private FloatVector gradient(FloatVector upstream, VectorMask<Float> passes, Block block) {

@@ -182,7 +182,7 @@ record IntxVectors(IntxGrid grid, @Nullable Block given) implements VectorBlocks
             for (; i <= x.length - LANES; i += LANES) {
                 FloatVector values = FloatVector.fromArray(F, x, i);
                 FloatVector upstream = FloatVector.fromArray(F, g, i);
-                FloatVector q = unclamped(values, block, grid).max(grid.qmin()).min(grid.qmax());
+                FloatVector q = Tiles.clamp(unclamped(values, block, grid), grid.qmin(), grid.qmax());
                 upstream.mul(q).intoArray(terms.products(), i);
                 FloatVector a = Tiles.round(upstream.mul(block.scale()), grid.dtype());
                 FloatVector kept = FloatVector.zero(F).blend(a, passes(values, block, grid, stops));
@@ -209,7 +209,7 @@ record IntxVectors(IntxGrid grid, @Nullable Block given) implements VectorBlocks
 
     /// The code less its zero point.
     private static FloatVector offset(FloatVector t, Block block, IntxGrid grid) {
-        return t.max(grid.qmin()).min(grid.qmax()).sub(block.zeroPoint());
+        return Tiles.clamp(t, grid.qmin(), grid.qmax()).sub(block.zeroPoint());
     }
 
     /// The code before it is clamped. The sum with the zero point needs no rounding: it is exact up to 256 in

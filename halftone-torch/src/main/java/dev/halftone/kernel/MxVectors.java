@@ -50,6 +50,6 @@ record MxVectors(MxGrid grid) implements VectorBlocks {
         if (format != null) {
             return MiniFloatVectors.round(v, format);
         }
-        return v.mul(64).min(127).max(-127).add(ROUNDER).sub(ROUNDER).div(64);
+        return Tiles.clamp(v.mul(64), -127, 127).add(ROUNDER).sub(ROUNDER).div(64);
     }
 }

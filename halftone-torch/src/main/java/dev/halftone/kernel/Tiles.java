@@ -1,8 +1,11 @@
 package dev.halftone.kernel;
 
+import static jdk.incubator.vector.VectorOperators.ASHR;
+import static jdk.incubator.vector.VectorOperators.GT;
 import static jdk.incubator.vector.VectorOperators.I2S;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 import static jdk.incubator.vector.VectorOperators.LSHR;
+import static jdk.incubator.vector.VectorOperators.LT;
 import static jdk.incubator.vector.VectorOperators.MAX;
 import static jdk.incubator.vector.VectorOperators.MIN;
 import static jdk.incubator.vector.VectorOperators.XOR;
@@ -26,6 +29,7 @@ final class Tiles {
     static final int LANES = F.length();
     private static final int SUMS = 16;
     private static final int SIGN = 0x80000000;
+    private static final int INFINITY = 0x7f800000;
     private static final VectorSpecies<Short> S =
             VectorSpecies.of(short.class, VectorShape.forBitSize(F.vectorBitSize() / 2));
 
@@ -119,32 +123,44 @@ final class Tiles {
         return total;
     }
 
-    /// The smallest value in `x[from, to)`, which is not empty; NaN where it holds one.
-    static float min(float[] x, int from, int to) {
-        FloatVector smallest = FloatVector.broadcast(F, Float.POSITIVE_INFINITY);
+    /// The smallest and the largest of some values; both NaN where one is.
+    record Range(float min, float max) {}
+
+    /// The range of `x[from, to)`, which is not empty.
+    ///
+    /// By integer instructions on bits that order as floats do, -0 below +0: those for floats would look for
+    /// NaN each time.
+    static Range range(float[] x, int from, int to) {
+        IntVector mins = IntVector.broadcast(I, Integer.MAX_VALUE);
+        IntVector maxs = IntVector.broadcast(I, Integer.MIN_VALUE);
         int i = from;
         for (; i <= to - LANES; i += LANES) {
-            smallest = smallest.min(FloatVector.fromArray(F, x, i));
+            IntVector bits = FloatVector.fromArray(F, x, i).reinterpretAsInts();
+            IntVector ordered = bits.lanewise(XOR, bits.lanewise(ASHR, 31).lanewise(LSHR, 1));
+            mins = mins.min(ordered);
+            maxs = maxs.max(ordered);
         }
-        float min = smallest.reduceLanes(MIN);
+        int min = mins.reduceLanes(MIN);
+        int max = maxs.reduceLanes(MAX);
         for (; i < to; i++) {
-            min = Math.min(min, x[i]);
+            int ordered = ordered(Float.floatToRawIntBits(x[i]));
+            min = Math.min(min, ordered);
+            max = Math.max(max, ordered);
         }
-        return min;
+        boolean number = max <= ordered(INFINITY) && min >= ordered(INFINITY | SIGN);
+        return number
+                ? new Range(Float.intBitsToFloat(ordered(min)), Float.intBitsToFloat(ordered(max)))
+                : new Range(Float.NaN, Float.NaN);
     }
 
-    /// The largest value in `x[from, to)`, which is not empty; NaN where it holds one.
-    static float max(float[] x, int from, int to) {
-        FloatVector largest = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);
-        int i = from;
-        for (; i <= to - LANES; i += LANES) {
-            largest = largest.max(FloatVector.fromArray(F, x, i));
-        }
-        float max = largest.reduceLanes(MAX);
-        for (; i < to; i++) {
-            max = Math.max(max, x[i]);
-        }
-        return max;
+    /// Its own inverse.
+    private static int ordered(int bits) {
+        return bits ^ bits >> 31 >>> 1;
+    }
+
+    /// Values below `low` become `low`, those above `high` become `high`; NaN stays.
+    static FloatVector clamp(FloatVector v, float low, float high) {
+        return v.blend(low, v.compare(LT, low)).blend(high, v.compare(GT, high));
     }
 
     /// Reads as many bfloat16 values as fill a vector, from the value `first` on.
