@@ -2,7 +2,9 @@
 
   gen_compressed.py --seed 1 --model curves/model --out compressed   writes <kind>/config.json, model.safetensors and
                                                                      logits.safetensors: ids [S], logits [S, V]
-  gen_compressed.py --logits FOLDER...                               writes FOLDER/logits.safetensors of models that are there
+  gen_compressed.py --compute FOLDER...                              of models that are there, writes FOLDER/logits.safetensors and
+                                                                     layers.safetensors: of each linear layer its inputs as they
+                                                                     come, <layer>.x, as they are multiplied, .q, and outputs, .y
 """
 import argparse
 import json
@@ -12,6 +14,7 @@ import torch
 from compressed_tensors.compressors import ModelCompressor
 from compressed_tensors.quantization import (QuantizationConfig, QuantizationScheme, QuantizationStatus,
                                              apply_quantization_config, preset_name_to_scheme)
+from compressed_tensors.quantization.lifecycle.forward import forward_quantize
 from compressed_tensors.quantization.utils import calculate_qparams, generate_gparam
 from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM, CompressedTensorsConfig
@@ -127,7 +130,24 @@ def generate(args):
         write_logits(out)
 
 
-def write_logits(folder):
+def watch(model):
+    """What passes through the linear layers, filled when the model runs."""
+    tensors = {}
+
+    def came(name, module, x):
+        scheme = getattr(module, "quantization_scheme", None)
+        inputs = scheme.input_activations if scheme else None
+        tensors[name + ".x"] = x
+        tensors[name + ".q"] = forward_quantize(module, x, "input", inputs) if inputs else x.clone()
+
+    for name, module in model.named_modules():
+        if isinstance(module, torch.nn.Linear):
+            module.register_forward_pre_hook(lambda m, x, name=name: came(name, m, x[0].clone()))
+            module.register_forward_hook(lambda m, x, y, name=name: tensors.__setitem__(name + ".y", y.clone()))
+    return tensors
+
+
+def write_logits(folder, layers=False):
     with open(os.path.join(folder, "config.json")) as f:
         config = json.load(f)
     groups = config["quantization_config"]["config_groups"].values()
@@ -135,7 +155,10 @@ def write_logits(folder):
     packed_zeros = any(g["format"] == "pack-quantized" and not g["weights"]["symmetric"] for g in groups)
     settings = dict(quantization_config=CompressedTensorsConfig(dequantize=True)) if packed_zeros else {}
     model = base(folder, config.get("dtype", "auto"), **settings)
+    passed = watch(model) if layers else {}
     out = logits(model)
+    if layers:
+        save_file(passed, os.path.join(folder, "layers.safetensors"))
     save_file({"ids": IDS[0], "logits": out}, os.path.join(folder, "logits.safetensors"))
     print(folder, model.dtype, "%.4g" % out.abs().max().item(), flush=True)
 
@@ -146,10 +169,11 @@ if __name__ == "__main__":
     parser.add_argument("--model")
     parser.add_argument("--out")
     parser.add_argument("--only", help="one kind")
-    parser.add_argument("--logits", nargs="*")
+    parser.add_argument("--compute", nargs="*")
     arguments = parser.parse_args()
-    if arguments.logits:
-        for path in arguments.logits:
-            write_logits(path)
+    if arguments.compute:
+        torch.set_num_threads(1)
+        for path in arguments.compute:
+            write_logits(path, layers=True)
     else:
         generate(arguments)

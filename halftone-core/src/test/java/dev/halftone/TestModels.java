@@ -1,7 +1,5 @@
 package dev.halftone;
 
-import static org.junit.jupiter.api.Assumptions.abort;
-
 import java.nio.file.Files;
 import java.nio.file.Path;
 
@@ -22,9 +20,7 @@ public final class TestModels {
     private static Path fetched(String name) {
         Path path = Path.of(System.getProperty("halftone.root", ".."), "models", name);
         if (Files.notExists(path)) {
-            String reason = "models/%s is absent: scripts/fetch-test-models.sh fetches it".formatted(name);
-            System.err.println("Skipped: " + reason);
-            abort(reason);
+            return Skip.because("models/%s is absent: scripts/fetch-test-models.sh fetches it".formatted(name));
         }
         return path;
     }

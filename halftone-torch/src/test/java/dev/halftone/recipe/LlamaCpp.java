@@ -1,33 +1,15 @@
 package dev.halftone.recipe;
 
-import static org.junit.jupiter.api.Assumptions.abort;
-
+import dev.halftone.Python;
 import dev.halftone.format.Json;
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ArrayNode;
 
-/// The real llama.cpp, in a Python that has the packages xllamacpp and gguf: `-Dhalftone.llama.python=PYTHON`, or
-/// `HALFTONE_LLAMA_PYTHON` in the environment.
-record LlamaCpp(String python) {
-    /// Skips the test where there is none.
-    static LlamaCpp orSkip() {
-        String python = System.getProperty("halftone.llama.python", System.getenv("HALFTONE_LLAMA_PYTHON"));
-        if (python == null) {
-            String reason = "no llama.cpp: set HALFTONE_LLAMA_PYTHON to a Python with `pip install xllamacpp gguf`";
-            System.err.println("Skipped: " + reason);
-            return abort(reason);
-        }
-        return new LlamaCpp(python);
-    }
-
+/// The real llama.cpp, in the package xllamacpp of a Python.
+record LlamaCpp(Python python) {
     /// How it goes on after a text, greedily.
     ///
     /// @param prompt the text's tokens
@@ -63,27 +45,7 @@ record LlamaCpp(String python) {
 
     /// The JSON list that a script on the class path prints.
     JsonNode run(String script, String input, String argument) {
-        try {
-            Path file = Files.createTempFile("halftone", ".py");
-            Path errors = Files.createTempFile("halftone", ".err");
-            try (var in = LlamaCpp.class.getResourceAsStream("/" + script)) {
-                Files.write(file, in.readAllBytes());
-            }
-            Process process = new ProcessBuilder(python, file.toString(), argument)
-                    .redirectError(errors.toFile())
-                    .start();
-            try (var out = process.getOutputStream()) {
-                out.write(input.getBytes(StandardCharsets.UTF_8));
-            }
-            String answer = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-            if (!process.waitFor(5, TimeUnit.MINUTES) || process.exitValue() != 0) {
-                throw new AssertionError("%s failed: %s".formatted(script, Files.readString(errors)));
-            }
-            return Json.parseObject("{\"answer\": %s}".formatted(answer)).path("answer");
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        } catch (InterruptedException e) {
-            throw new AssertionError(e);
-        }
+        String answer = python.run(Python.script(LlamaCpp.class, script), input, List.of(argument));
+        return Json.parseObject("{\"answer\": %s}".formatted(answer)).path("answer");
     }
 }

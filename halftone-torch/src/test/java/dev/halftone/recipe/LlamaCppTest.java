@@ -3,6 +3,7 @@ package dev.halftone.recipe;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.halftone.DType;
+import dev.halftone.Python;
 import dev.halftone.TestModels;
 import dev.halftone.TinyModels;
 import dev.halftone.checkpoint.Checkpoints;
@@ -73,7 +74,7 @@ class LlamaCppTest {
 
     @BeforeAll
     static void findLlamaCpp() {
-        llama = LlamaCpp.orSkip();
+        llama = new LlamaCpp(Python.orSkip());
     }
 
     @ParameterizedTest

@@ -1,9 +1,9 @@
 package dev.halftone.recipe;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.halftone.DType;
+import dev.halftone.Python;
 import dev.halftone.TestModels;
 import dev.halftone.TinyModels;
 import dev.halftone.checkpoint.Checkpoints;
@@ -28,7 +28,6 @@ import dev.halftone.tokenizer.Tokenizers;
 import dev.halftone.torch.Device;
 import dev.halftone.torch.Torch;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
@@ -139,8 +138,8 @@ class OnnxRuntimeTest {
     void itsLogitsAreOursWhereInputsAreQuantizedPerToken(String quantizer) throws IOException {
         Path model = TinyModels.write(dir.resolve("model"), "llama", "{}");
         List<float[]> logits = logits(TinyModels.quantize(model, dir.resolve("artifact"), quantizer, "fp32"));
-        assertThat(apart(logits.get(0), logits.get(1))).isLessThan(0.1);
-        assertThat(apart(first(logits.get(0)), first(logits.get(1)))).isLessThan(APART);
+        assertThat(Apart.of(logits.get(0), logits.get(1))).isLessThan(0.1);
+        assertThat(Apart.of(first(logits.get(0)), first(logits.get(1)))).isLessThan(APART);
     }
 
     @Test
@@ -154,8 +153,8 @@ class OnnxRuntimeTest {
             QuantizedFolders.save(artifact, model, folder, Long.MAX_VALUE);
         }
         List<float[]> logits = logits(artifact);
-        assertThat(apart(logits.get(0), logits.get(1))).isLessThan(0.1);
-        assertThat(apart(first(logits.get(0)), first(logits.get(1)))).isLessThan(APART);
+        assertThat(Apart.of(logits.get(0), logits.get(1))).isLessThan(0.1);
+        assertThat(Apart.of(first(logits.get(0)), first(logits.get(1)))).isLessThan(APART);
     }
 
     private static float[] first(float[] logits_SV) {
@@ -175,11 +174,11 @@ class OnnxRuntimeTest {
                 OnnxRuntime theirs = runtime(out, ours)) {
             float[] whole = logits(ours, IDS);
             OnnxRuntime.Step step = theirs.run(theirs.empty(1), range(0, 10), ones(10), longs(0, 10));
-            assertThat(apart(Arrays.copyOf(whole, 10 * VOCABULARY), step.logits()))
+            assertThat(Apart.of(Arrays.copyOf(whole, 10 * VOCABULARY), step.logits()))
                     .isLessThan(APART);
             for (int i = 10; i < 20; i++) {
                 step = theirs.run(step.cache(), range(i, i + 1), ones(i + 1), longs(i, i + 1));
-                assertThat(apart(position(whole, i), step.logits())).isLessThan(APART);
+                assertThat(Apart.of(position(whole, i), step.logits())).isLessThan(APART);
             }
 
             long[] ids = concat(concat(new long[4], longs(0, 8)), longs(0, 12));
@@ -187,14 +186,13 @@ class OnnxRuntimeTest {
             long[] mask = concat(concat(new long[4], ones(8)), ones(12));
             float[] both = theirs.run(theirs.empty(2), positions, mask, ids).logits();
             for (int i = 0; i < 8; i++) {
-                assertThat(apart(position(whole, i), position(both, 4 + i))).isLessThan(APART);
-                assertThat(apart(position(whole, i), position(both, 12 + i))).isLessThan(APART);
+                assertThat(Apart.of(position(whole, i), position(both, 4 + i))).isLessThan(APART);
+                assertThat(Apart.of(position(whole, i), position(both, 12 + i))).isLessThan(APART);
             }
         }
     }
 
-    /// ONNX's own checker and shape inference: a Python with the package onnx, `-Dhalftone.python` or
-    /// HALFTONE_PYTHON.
+    /// ONNX's own checker and shape inference.
     @ParameterizedTest
     @CsvSource(
             delimiter = '|',
@@ -206,18 +204,11 @@ class OnnxRuntimeTest {
                 "olmo2|{_component_: GGUFWeightOnlyConfig, type: tq1_0}|fp32",
                 "llama|{_component_: Int4WeightOnlyConfig, groupsize: 32, include: ['*', model.embed_tokens], exclude: []}|bf16",
             })
-    void onnxFindsNothingWrong(String family, String quantizer, String dtype) throws Exception {
-        String python = System.getProperty("halftone.python", System.getenv("HALFTONE_PYTHON"));
-        assumeTrue(python != null, "no Python with onnx: give -Dhalftone.python or HALFTONE_PYTHON");
+    void onnxFindsNothingWrong(String family, String quantizer, String dtype) throws IOException {
+        Python python = Python.orSkip();
         Path model = TinyModels.write(dir.resolve("model"), family, "{}");
         Path out = export(TinyModels.quantize(model, dir.resolve("artifact"), quantizer, dtype));
-        String check = "import onnx, sys; onnx.checker.check_model(sys.argv[1], full_check=True)";
-        Process process = new ProcessBuilder(
-                        python, "-c", check, out.resolve("model.onnx").toString())
-                .redirectErrorStream(true)
-                .start();
-        String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-        assertThat(process.waitFor()).as(said).isZero();
+        python.run(Python.script(OnnxRuntimeTest.class, "onnx/check.py"), "", List.of(out.resolve("model.onnx")));
     }
 
     /// Greedy tokens of the real model: where two are as likely to six digits, the order of sums decides.
@@ -235,7 +226,7 @@ class OnnxRuntimeTest {
             double worst = 0;
             for (String prompt : PROMPTS) {
                 int[] ids = tokenizer.encode(prompt, false);
-                worst = Math.max(worst, apart(logits(ours, ids), theirs.logits(ids)));
+                worst = Math.max(worst, Apart.of(logits(ours, ids), theirs.logits(ids)));
                 int[] expected = new Generator(ours, Sampling.GREEDY, Set.of())
                         .generate(ids, TOKENS, _ -> {})
                         .tokens();
@@ -256,7 +247,7 @@ class OnnxRuntimeTest {
 
     private double apart(Path artifact) {
         List<float[]> logits = logits(artifact);
-        return apart(logits.get(0), logits.get(1));
+        return Apart.of(logits.get(0), logits.get(1));
     }
 
     /// Ours and theirs.
@@ -295,17 +286,5 @@ class OnnxRuntimeTest {
 
     private static long[] concat(long[] a, long[] b) {
         return LongStream.concat(Arrays.stream(a), Arrays.stream(b)).toArray();
-    }
-
-    /// Largest difference, relative to the largest logit.
-    private static double apart(float[] expected, float[] actual) {
-        assertThat(actual).hasSameSizeAs(expected);
-        double largest = 0;
-        double apart = 0;
-        for (int i = 0; i < expected.length; i++) {
-            largest = Math.max(largest, Math.abs(expected[i]));
-            apart = Math.max(apart, Math.abs(expected[i] - actual[i]));
-        }
-        return apart / largest;
     }
 }

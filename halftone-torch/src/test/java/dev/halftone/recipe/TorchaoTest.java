@@ -2,10 +2,10 @@ package dev.halftone.recipe;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.halftone.DType;
 import dev.halftone.InputException;
+import dev.halftone.Python;
 import dev.halftone.Schemes;
 import dev.halftone.TinyModels;
 import dev.halftone.checkpoint.Checkpoints;
@@ -31,21 +31,17 @@ import dev.halftone.torch.Device;
 import dev.halftone.torch.Scope;
 import dev.halftone.torch.Torch;
 import java.io.IOException;
-import java.net.URISyntaxException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.node.ObjectNode;
 
-/// Folders of torchao's tensors, read by the real transformers and torchao: `-Dhalftone.python`, or
-/// HALFTONE_PYTHON.
+/// Folders of torchao's tensors, read by the real transformers and torchao.
 class TorchaoTest {
     private static final Tokens TOKENS = Tokens.of(1, 24, IntStream.range(3, 27).toArray());
 
@@ -67,9 +63,8 @@ class TorchaoTest {
     Path dir;
 
     @Test
-    void transformersLoadsTheValuesAndComputesTheLogits() throws Exception {
-        String python = System.getProperty("halftone.python", System.getenv("HALFTONE_PYTHON"));
-        assumeTrue(python != null, "no Python with transformers: give -Dhalftone.python or HALFTONE_PYTHON");
+    void transformersLoadsTheValuesAndComputesTheLogits() throws IOException {
+        Python python = Python.orSkip();
         Map<Path, Double> folders = new LinkedHashMap<>();
         for (DType dtype : List.of(DType.F32, DType.BF16)) {
             for (QuantScheme scheme :
@@ -86,14 +81,7 @@ class TorchaoTest {
                 .excluding("lm_head")
                 .and(QuantizationPlan.of(INT4).including("*.mlp.*", TABLE));
         folders.put(export("several", "{}", DType.F32, several), ROUNDING);
-        List<String> command = new ArrayList<>(List.of(python, script().toString()));
-        folders.keySet().forEach(folder -> command.add(folder.toString()));
-        Path log = dir.resolve("log");
-        Process process = new ProcessBuilder(command)
-                .redirectErrorStream(true)
-                .redirectOutput(log.toFile())
-                .start();
-        assertThat(process.waitFor()).as(() -> read(log)).isZero();
+        python.run(Python.script(TorchaoTest.class, "torchao/load.py"), "", List.copyOf(folders.keySet()));
         folders.forEach(TorchaoTest::compare);
     }
 
@@ -117,7 +105,7 @@ class TorchaoTest {
             if (multiplied) {
                 TensorInfo info = theirs.info("logits");
                 float[] actual = Torch.floats(Torch.of(theirs.data("logits"), info.dtype(), info.shape()));
-                double apart = apart(Certificate.logits(ours, TOKENS), actual);
+                double apart = Apart.of(Certificate.logits(ours, TOKENS), actual);
                 assertThat(apart).as("%s", folder).isLessThan(tolerance);
             }
         }
@@ -145,17 +133,6 @@ class TorchaoTest {
                 .hasMessageContaining("was quantized by torchao");
     }
 
-    private static double apart(float[] expected, float[] actual) {
-        assertThat(actual).hasSameSizeAs(expected);
-        double largest = 0;
-        double apart = 0;
-        for (int i = 0; i < expected.length; i++) {
-            largest = Math.max(largest, Math.abs(expected[i]));
-            apart = Math.max(apart, Math.abs(expected[i] - actual[i]));
-        }
-        return apart / largest;
-    }
-
     private Path export(String name, String keys, DType dtype, QuantizationPlan plan) throws IOException {
         Path folder = TinyModels.write(dir.resolve("model-" + name), "llama", keys);
         Path artifact = dir.resolve("artifact-" + name);
@@ -165,18 +142,5 @@ class TorchaoTest {
         }
         ExportConfig config = new ExportConfig(dir.resolve(name), artifact, ExportFormat.TORCHAO, false);
         return Recipes.export(config, Events.NONE).output();
-    }
-
-    private static Path script() throws URISyntaxException {
-        return Path.of(Objects.requireNonNull(TorchaoTest.class.getResource("/torchao/load.py"))
-                .toURI());
-    }
-
-    private static String read(Path log) {
-        try {
-            return Files.readString(log);
-        } catch (IOException e) {
-            return e.toString();
-        }
     }
 }
