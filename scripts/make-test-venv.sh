@@ -3,7 +3,7 @@
 # environment with what scripts/test-requirements.txt pins, in .venv-tests/ (which git ignores) or in the folder given.
 # Prints the path of its interpreter, which the tests find as HALFTONE_PYTHON. One of the same requirements is left alone.
 #
-# Needs Python 3.11 or newer with venv (exit 3 where there is none), and pip set up for a registry. On Linux PyPI has torch
+# Needs Python 3.11 or newer with venv, and pip set up for a registry. On Linux PyPI has torch
 # with its CUDA libraries only, 3.1 GB to fetch and 5.5 GB on disk; pip takes the CPU build where its index has one.
 set -euo pipefail
 root="$(cd "$(dirname "$0")/.." && pwd)"
@@ -12,7 +12,7 @@ pins=("$root/bench/requirements.txt" "$root/scripts/test-requirements.txt")
 
 fail() {
     printf 'make-test-venv: %s\n' "$1" >&2
-    exit "${2:-1}"
+    exit 1
 }
 
 find_python() {
@@ -23,7 +23,7 @@ find_python() {
             return
         fi
     done
-    fail "needs Python 3.11 or newer with venv. Install it from your system's packages (python3, python3-venv)." 3
+    fail "needs Python 3.11 or newer with venv. Install it from your system's packages (python3, python3-venv)."
 }
 
 if [ ! -x "$venv/bin/python" ] || ! cat "${pins[@]}" | cmp -s - "$venv/requirements.txt"; then
