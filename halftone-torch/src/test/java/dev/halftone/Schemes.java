@@ -147,6 +147,17 @@ public final class Schemes {
                     "type: tq2_0",
                     "type: mxfp4"),
             row(
+                    "Int8DynamicActivationGGUFWeightConfig",
+                    "GGUF (Q4_0|Q4_1|Q5_0|Q5_1|Q8_0|TQ1_0|TQ2_0|MXFP4)",
+                    "type: q4_0",
+                    "type: q4_1",
+                    "type: q5_0",
+                    "type: q5_1",
+                    "type: q8_0",
+                    "type: tq1_0",
+                    "type: tq2_0",
+                    "type: mxfp4"),
+            row(
                     "ModelOptQuantizer",
                     "ModelOpt (INT8 symmetric per channel|FP8 e4m3 .*|mtq.quantize INT4_.*)",
                     "config: int8_weight_only_cfg",

@@ -95,6 +95,7 @@ public record Quickstart(FinetuneConfig full, FinetuneConfig qat, List<Path> tex
                 texts,
                 null,
                 null,
+                false,
                 qat.dtype(),
                 qat.device(),
                 qat.kernels(),

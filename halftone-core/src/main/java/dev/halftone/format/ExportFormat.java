@@ -6,6 +6,7 @@ import dev.halftone.format.compressed.CompressedTensors;
 import dev.halftone.format.gguf.LatticeBlocks;
 import dev.halftone.format.onnx.OnnxSchemes;
 import dev.halftone.format.torchao.Torchao;
+import dev.halftone.quant.GgufScheme;
 import dev.halftone.quant.QuantScheme;
 import java.util.Arrays;
 import java.util.Collection;
@@ -53,11 +54,13 @@ public enum ExportFormat {
         return this != HF;
     }
 
-    /// Whether it says how inputs are quantized.
+    /// Whether inputs are quantized by whoever reads it, as the artifact does it: it says how, or, of llama.cpp's
+    /// blocks,
+    /// everyone knows.
     public boolean quantizesActivations() {
         return switch (this) {
-            case GGUF, HF -> false;
-            case COMPRESSED_TENSORS, ONNX, TORCHAO -> true;
+            case HF -> false;
+            case GGUF, COMPRESSED_TENSORS, ONNX, TORCHAO -> true;
         };
     }
 
@@ -71,8 +74,8 @@ public enum ExportFormat {
     public Optional<String> misfit(QuantScheme scheme) {
         return switch (this) {
             case GGUF ->
-                scheme.activations(DType.F32) != null
-                        ? Optional.of("it cannot say how activations are quantized")
+                scheme.activations(DType.F32) != null && !(scheme instanceof GgufScheme)
+                        ? Optional.of("llama.cpp rounds activations in a way of its own")
                         : LatticeBlocks.holding(scheme).isEmpty()
                                 ? Optional.of("it has no blocks of such codes and scales")
                                 : Optional.empty();

@@ -14,6 +14,7 @@ public sealed interface Grid
                 Int4Grid,
                 CompressedIntGrid,
                 GgufGrid,
+                Q8Grid,
                 MxGrid,
                 Nvfp4Grid,
                 AmaxGrid,

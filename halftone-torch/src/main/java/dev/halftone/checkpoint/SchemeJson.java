@@ -36,7 +36,8 @@ import tools.jackson.databind.node.ObjectNode;
 /// what was trained.
 ///
 /// `{"type": "intx", "weight_bits": 4, "group_size": 32, "int8_activations": true, "numerics": "torchao"}`, with
-/// `"group_size": null` for a scale per output channel; `{"type": "gguf", "lattice": "q4_0"}`;
+/// `"group_size": null` for a scale per output channel; `{"type": "gguf", "lattice": "q4_0", "int8_activations":
+/// false}`;
 /// `{"type": "mx", "weights": "mxfp4", "activations": "mxfp8_e4m3", "scaling_mode": "rceil", "numerics": "torchao"}`,
 /// with `"activations": null` for float;
 /// `{"type": "nvfp4", "activations": true, "tensor_scale": true, "numerics": "modelopt"}`;
@@ -115,7 +116,8 @@ final class SchemeJson {
                 groupSize(Json.object().put("type", COMPRESSED_INT).put("weight_bits", bits), granularity)
                         .put("symmetric", symmetric)
                         .put("int8_activations", activations);
-            case GgufScheme gguf -> Json.object().put("type", GGUF).put("lattice", gguf.label());
+            case GgufScheme(GgufLattice lattice, boolean activations) ->
+                Json.object().put("type", GGUF).put("lattice", name(lattice)).put("int8_activations", activations);
             case MxScheme(MxFormat weights, MxFormat activations, MxScaleMode mode, Numerics numerics) ->
                 Json.object()
                         .put("type", MX)
@@ -170,8 +172,10 @@ final class SchemeJson {
                         flag(json, "symmetric", where),
                         flag(json, "int8_activations", where));
             case GGUF ->
-                new GgufScheme(named(
-                        GgufLattice.values(), l -> new GgufScheme(l).label(), json.path("lattice"), "lattice", where));
+                new GgufScheme(
+                        named(GgufLattice.values(), SchemeJson::name, json.path("lattice"), "lattice", where),
+                        // Artifacts that are older than the key have inputs in float.
+                        json.has("int8_activations") && flag(json, "int8_activations", where));
             case MX -> mx(json, where);
             case NVFP4 ->
                 new Nvfp4Scheme(
@@ -257,8 +261,8 @@ final class SchemeJson {
         return named(MxFormat.values(), MxFormat::label, json, "format", where);
     }
 
-    private static String name(MxScaleMode mode) {
-        return mode.name().toLowerCase(Locale.ROOT);
+    private static String name(Enum<?> constant) {
+        return constant.name().toLowerCase(Locale.ROOT);
     }
 
     private static Numerics numerics(JsonNode json, String where) {

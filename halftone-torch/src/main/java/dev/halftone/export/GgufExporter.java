@@ -16,6 +16,7 @@ import dev.halftone.model.CausalLm;
 import dev.halftone.model.DecoderConfig;
 import dev.halftone.model.Models;
 import dev.halftone.nn.Parameter;
+import dev.halftone.qat.Qat;
 import dev.halftone.qat.QuantizedWeight;
 import dev.halftone.quant.GgufLattice;
 import dev.halftone.quant.Granularity;
@@ -188,6 +189,7 @@ final class GgufExporter implements Exporter {
             GgufSource source = new GgufSource(file, artifact.contents());
             CausalLm model = Models.build(file.config(artifact.dtype()), source);
             source.requireAllTaken();
+            Qat.quantizeActivations(model);
             return model;
         }
     }

@@ -13,6 +13,7 @@ import dev.halftone.quant.LearnedGrid;
 import dev.halftone.quant.MxGrid;
 import dev.halftone.quant.Nvfp4Grid;
 import dev.halftone.quant.Nvfp4Oracle;
+import dev.halftone.quant.Q8Grid;
 import dev.halftone.quant.StaticGrid;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
@@ -74,6 +75,7 @@ public enum Kernels {
             case IntxGrid g -> new ReferenceIntx(g);
             case LearnedGrid g -> new ReferenceLearned(g);
             case GgufGrid g -> new ReferenceKernel(g);
+            case Q8Grid g -> new ReferenceKernel(g);
             case MxGrid g -> new ReferenceKernel(g);
             case Nvfp4Grid g -> new ReferenceKernel(g);
             case Int4Grid g -> new ReferenceKernel(g);
@@ -89,6 +91,7 @@ public enum Kernels {
             case IntxGrid g -> new VectorIntx(g);
             case LearnedGrid g -> new VectorLearned(g);
             case GgufGrid g -> new VectorKernel(g, _ -> new GgufVectors(g));
+            case Q8Grid g -> new VectorKernel(g, _ -> new Q8Vectors(g));
             case MxGrid g -> new VectorKernel(g, _ -> new MxVectors(g));
             case Nvfp4Grid g ->
                 new VectorKernel(g, x -> new Nvfp4Vectors(g, Nvfp4Oracle.tensorScale(VectorKernel.amax(x), g)));
@@ -118,6 +121,7 @@ public enum Kernels {
             case IntxGrid g -> new AtenIntx(g, null);
             case LearnedGrid g -> new AtenLearned(g);
             case GgufGrid g -> new AtenGguf(g);
+            case Q8Grid g -> new AtenQ8(g);
             case MxGrid g -> new AtenMx(g);
             case Nvfp4Grid g -> new AtenNvfp4(g);
             case Int4Grid g -> new AtenInt4(g);

@@ -8,6 +8,7 @@ import dev.halftone.eval.Perplexity;
 import dev.halftone.eval.Perplexity.Document;
 import dev.halftone.eval.RollingPerplexity;
 import dev.halftone.model.CausalLm;
+import dev.halftone.qat.GgufActivations;
 import dev.halftone.recipe.Events.Progress;
 import dev.halftone.recipe.Events.Table;
 import dev.halftone.tokenizer.Tokenizer;
@@ -42,6 +43,9 @@ public final class EvalRecipe {
             }
             if (config.quantizer() != null) {
                 Calibrations.quantize(model, config.quantizer(), config.kernels(), folder.dir(), events);
+            }
+            if (config.int8Activations()) {
+                GgufActivations.quantize(model);
             }
             Map<EvalTask, Perplexity> results = new EnumMap<>(EvalTask.class);
             for (EvalTask task : config.tasks()) {

@@ -11,6 +11,7 @@ import dev.halftone.generate.Generator;
 import dev.halftone.generate.Sampling;
 import dev.halftone.generate.TextGenerator;
 import dev.halftone.model.CausalLm;
+import dev.halftone.qat.GgufActivations;
 import dev.halftone.tokenizer.Tokenizer;
 import dev.halftone.tokenizer.Tokenizers;
 import dev.halftone.torch.Device;
@@ -50,6 +51,9 @@ public final class GenerateRecipe {
                 }
                 if (config.quantizer() != null) {
                     Calibrations.quantize(model, config.quantizer(), config.kernels(), folder.dir(), events);
+                }
+                if (config.int8Activations()) {
+                    GgufActivations.quantize(model);
                 }
                 StringBuilder text = new StringBuilder();
                 Generation generation = new TextGenerator(

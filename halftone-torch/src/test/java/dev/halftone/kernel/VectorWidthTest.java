@@ -15,6 +15,7 @@ import dev.halftone.quant.IntxGrid;
 import dev.halftone.quant.MxGrid;
 import dev.halftone.quant.Nvfp4Grid;
 import dev.halftone.quant.Nvfp4Oracle;
+import dev.halftone.quant.Q8Grid;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -76,6 +77,9 @@ class VectorWidthTest {
         }
         for (GgufGrid grid : GgufInputs.grids()) {
             hash = hash(hash, random, grid, new GgufVectors(grid));
+        }
+        for (Q8Grid grid : Q8KernelTest.grids()) {
+            hash = hash(hash, random, grid, new Q8Vectors(grid));
         }
         for (MxGrid grid : FloatBlockInputs.mx()) {
             hash = hash(hash, random, grid, new MxVectors(grid));

@@ -27,6 +27,11 @@ final class Docs {
     static final String CLAMPED_VALUES_PASS =
             "gradient of clamped values: `identity` (passes), `closed` (0), `open` (0 on the bounds too)";
 
+    static final String INT8_ACTIVATIONS =
+            "whether inputs of layers in GGUF's blocks are rounded to 8 bits, as llama.cpp does it on a CPU; of an artifact that was trained with such inputs they always are";
+
+    static final String GGUF_TYPE = "block type of the file that the model is to become";
+
     static final String MX_FORMAT =
             "mxfp4, mxfp6_e2m3, mxfp6_e3m2, mxfp8_e4m3, mxfp8_e5m2 or mxint8, or torch's name of it";
 

@@ -43,6 +43,9 @@ public record EvalConfig(
         @Nullable
         QuantizerConfig quantizer,
 
+        @Key(value = Docs.INT8_ACTIVATIONS, otherwise = "false")
+        boolean int8Activations,
+
         @Key(value = "type to compute in: bf16 or fp32", otherwise = "bf16")
         DType dtype,
 

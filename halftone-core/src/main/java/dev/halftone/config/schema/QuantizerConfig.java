@@ -28,7 +28,7 @@ public sealed interface QuantizerConfig permits QuantizerConfig.OneScheme, Quant
     /// A quantizer with one scheme for all its layers.
     sealed interface OneScheme extends QuantizerConfig
             permits IntxQuantizer,
-                    GgufWeightOnly,
+                    GgufQuantizer,
                     FloatBlockQuantizer,
                     Int4Quantizer,
                     Int8DynamicActivationInt8Weight,

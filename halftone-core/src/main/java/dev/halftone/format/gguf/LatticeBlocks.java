@@ -36,7 +36,7 @@ public final class LatticeBlocks {
     /// does not tell.
     public static Optional<GgufLattice> holding(QuantScheme scheme) {
         return switch (scheme) {
-            case GgufScheme(GgufLattice lattice) -> Optional.of(lattice);
+            case GgufScheme s -> Optional.of(s.lattice());
             case MxScheme s when s.weights() == MxFormat.MXFP4 -> Optional.of(GgufLattice.MXFP4);
             case IntxScheme s -> symmetric(s.weightBits(), s.granularity());
             case CompressedIntScheme s when s.symmetric() -> symmetric(s.weightBits(), s.granularity());
