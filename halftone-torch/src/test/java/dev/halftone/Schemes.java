@@ -148,7 +148,7 @@ public final class Schemes {
                     "type: mxfp4"),
             row(
                     "Int8DynamicActivationGGUFWeightConfig",
-                    "GGUF (Q4_0|Q4_1|Q5_0|Q5_1|Q8_0|TQ1_0|TQ2_0|MXFP4)",
+                    "GGUF (Q4_0|Q4_1|Q5_0|Q5_1|Q8_0|TQ1_0|TQ2_0|MXFP4|activation Q8_[01K])",
                     "type: q4_0",
                     "type: q4_1",
                     "type: q5_0",

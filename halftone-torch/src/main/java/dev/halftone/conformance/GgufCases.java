@@ -5,8 +5,10 @@ import dev.halftone.format.gguf.GgmlType;
 import dev.halftone.kernel.GgufRows;
 import dev.halftone.kernel.GridKernel;
 import dev.halftone.kernel.Kernels;
+import dev.halftone.kernel.Quantized;
 import dev.halftone.quant.GgufGrid;
 import dev.halftone.quant.GgufLattice;
+import dev.halftone.quant.Q8Grid;
 import dev.halftone.torch.Torch;
 import java.util.Map;
 import java.util.Optional;
@@ -16,14 +18,20 @@ import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
-/// What Halftone computes from the inputs of the GGUF cases: the bytes of blocks, and the values of bytes.
+/// What Halftone computes from the inputs of the GGUF cases: the bytes of blocks, the values of bytes, and 8-bit
+/// activations.
 ///
 /// @param kernels which implementation quantizes; null for the fastest on this machine
 record GgufCases(@Nullable Kernels kernels) implements CaseFamily {
+    private static final Pattern ACTIVATION = Pattern.compile("GGUF activation Q8_(0|1|K)");
     private static final Pattern SCHEME = Pattern.compile("GGUF (\\w+)( dequantize only)?");
 
     @Override
     public Optional<Map<String, Computed>> compute(GoldenCase c) {
+        Matcher activation = ACTIVATION.matcher(c.scheme());
+        if (activation.matches()) {
+            return Optional.of(activations(c, activation.group(1).equals("K") ? Q8Grid.Type.Q8_K : Q8Grid.Type.Q8_0));
+        }
         Matcher scheme = SCHEME.matcher(c.scheme());
         if (!scheme.matches()) {
             return Optional.empty();
@@ -48,6 +56,16 @@ record GgufCases(@Nullable Kernels kernels) implements CaseFamily {
         return Map.of(
                 "raw", Computed.exact(GgufRows.pack(kernel.quantize(x), grid)),
                 "x_dq", Computed.exact(kernel.fakeQuantized(x)));
+    }
+
+    private Map<String, Computed> activations(GoldenCase c, Q8Grid.Type type) {
+        Tensor x = c.floats("x");
+        GridKernel kernel = Kernels.of(kernels, new Q8Grid(type, Torch.dtype(x)), x);
+        Quantized q = kernel.quantize(x);
+        return Map.of(
+                "codes", Computed.exact(q.codes()),
+                "scale", Computed.exact(q.scale()),
+                "x_fq", Computed.exact(kernel.fakeQuantized(x)));
     }
 
     private static Map<String, Computed> dequantized(GoldenCase c, GgmlType type) {
