@@ -1,9 +1,10 @@
 """Lets llama.cpp (PyPI xllamacpp) tokenize and continue texts, greedily.
 
-complete.py MODEL.gguf < [{"text": ..., "tokens": how many new ones, "top": of how many tokens the log-probabilities}, ...]
+complete.py MODEL.gguf < [{"text": ..., "tokens": how many new ones, "top": of how many tokens the log-probabilities,
+    "again": whether each is asked for once more after all before it was computed anew, in one batch}, ...]
 
 Prints one JSON document: for each, `prompt` (token ids), `ids` of the new tokens, and `top`: for each new token
-[[id, log-probability], ...], likeliest first; or none.
+[[id, log-probability], ...], likeliest first; or none. `again` has a [next token, top] for each.
 """
 
 import json
@@ -22,8 +23,9 @@ params.warmup = False
 params.cache_type_k = params.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_F32
 params.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
 params.verbosity = -1
-params.cpuparams.n_threads = 2
-params.cpuparams_batch.n_threads = 2
+# More would wait for each other by spinning, which crawls on a machine that has something else to do.
+params.cpuparams.n_threads = 1
+params.cpuparams_batch.n_threads = 1
 
 # llama.cpp writes to standard output; the answer is to be alone there.
 answers = os.fdopen(os.dup(1), "w")
@@ -39,11 +41,11 @@ def post(path, body):
         return json.loads(response.read())
 
 
-def step(ids, top):
+def step(ids, top, cached=True):
     """The next token, and the log-probabilities: none where its bytes are no whole character, which llama.cpp's
     server then keeps to itself."""
     done = post("/completion", {
-        "prompt": ids, "n_predict": 1, "temperature": 0, "n_probs": top, "cache_prompt": True, "return_tokens": True})
+        "prompt": ids, "n_predict": 1, "temperature": 0, "n_probs": top, "cache_prompt": cached, "return_tokens": True})
     told = done.get("completion_probabilities")
     return done["tokens"][0], [[t["id"], t["logprob"]] for t in told[0]["top_logprobs"]] if told else []
 
@@ -56,7 +58,9 @@ for case in json.load(sys.stdin):
         token, likeliest = step(ids, case["top"])
         ids.append(token)
         top.append(likeliest)
-    results.append({"prompt": prompt, "ids": ids[len(prompt):], "top": top})
+    again = range(len(prompt), len(ids)) if case["again"] else []
+    results.append({"prompt": prompt, "ids": ids[len(prompt):], "top": top,
+                    "again": [step(ids[:n], case["top"], cached=False) for n in again]})
 json.dump(results, answers)
 answers.close()
 os._exit(0)

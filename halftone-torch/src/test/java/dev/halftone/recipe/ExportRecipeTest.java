@@ -100,6 +100,7 @@ class ExportRecipeTest {
                 "{_component_: GGUFWeightOnlyConfig, type: tq1_0}|TQ1_0|36",
                 "{_component_: GGUFWeightOnlyConfig, type: tq2_0}|TQ2_0|37",
                 "{_component_: GGUFWeightOnlyConfig, type: mxfp4}|MXFP4|38",
+                "{_component_: Int8DynamicActivationGGUFWeightConfig, type: q4_1}|Q4_1|3",
                 "{_component_: MXWeightOnlyConfig, weight_dtype: mxfp4}|MXFP4|38",
                 "{_component_: IntxWeightOnlyConfig, weight_dtype: int4, groupsize: 64}|Q4_0|2",
                 "{_component_: IntxWeightOnlyConfig, weight_dtype: int3, groupsize: 32}|Q4_0|2",

@@ -4,7 +4,9 @@ import dev.halftone.Python;
 import dev.halftone.format.Json;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ArrayNode;
 
@@ -14,29 +16,43 @@ record LlamaCpp(Python python) {
     ///
     /// @param prompt the text's tokens
     /// @param ids those that it adds
-    /// @param top for each of them the likeliest tokens, and their log-probabilities
-    record Continuation(int[] prompt, int[] ids, List<int[]> top, List<double[]> logProbabilities) {}
+    /// @param top for each of them the likeliest tokens with their log-probabilities
+    /// @param again the likeliest tokens where all before is computed anew, in one batch and not token by
+    ///     token; empty where that was not asked for
+    record Continuation(int[] prompt, int[] ids, List<Map<Integer, Double>> top, List<Next> again) {}
+
+    /// @param id the likeliest token
+    /// @param top the likeliest tokens with their log-probabilities
+    record Next(int id, Map<Integer, Double> top) {}
 
     /// @param tokens how many to add
     /// @param top of how many tokens the log-probabilities
-    List<Continuation> complete(Path gguf, List<String> texts, int tokens, int top) {
+    List<Continuation> complete(Path gguf, List<String> texts, int tokens, int top, boolean again) {
         ArrayNode cases = Json.object().putArray("cases");
-        texts.forEach(text ->
-                cases.addObject().put("text", text).put("tokens", tokens).put("top", top));
+        texts.forEach(text -> cases.addObject()
+                .put("text", text)
+                .put("tokens", tokens)
+                .put("top", top)
+                .put("again", again));
         JsonNode answer = run("llama/complete.py", cases.toString(), gguf.toString());
         List<Continuation> all = new ArrayList<>();
         for (JsonNode a : answer) {
-            List<int[]> ids = new ArrayList<>();
-            List<double[]> logProbabilities = new ArrayList<>();
-            for (JsonNode step : a.path("top")) {
-                ids.add(step.values().stream().mapToInt(t -> t.path(0).asInt()).toArray());
-                logProbabilities.add(step.values().stream()
-                        .mapToDouble(t -> t.path(1).asDouble())
-                        .toArray());
-            }
-            all.add(new Continuation(ints(a.path("prompt")), ints(a.path("ids")), ids, logProbabilities));
+            List<Next> nexts = a.path("again").values().stream()
+                    .map(n -> new Next(n.path(0).asInt(), top(n.path(1))))
+                    .toList();
+            all.add(new Continuation(
+                    ints(a.path("prompt")),
+                    ints(a.path("ids")),
+                    a.path("top").values().stream().map(LlamaCpp::top).toList(),
+                    nexts));
         }
         return all;
+    }
+
+    private static Map<Integer, Double> top(JsonNode step) {
+        Map<Integer, Double> top = new LinkedHashMap<>();
+        step.values().forEach(t -> top.put(t.path(0).asInt(), t.path(1).asDouble()));
+        return top;
     }
 
     private static int[] ints(JsonNode ids) {
