@@ -17,8 +17,7 @@ record LlamaCpp(Python python) {
     /// @param prompt the text's tokens
     /// @param ids those that it adds
     /// @param top for each of them the likeliest tokens with their log-probabilities
-    /// @param again the likeliest tokens where all before is computed anew, in one batch and not token by
-    ///     token; empty where that was not asked for
+    /// @param again what comes next for llama.cpp with its default settings; empty where that was not asked for
     record Continuation(int[] prompt, int[] ids, List<Map<Integer, Double>> top, List<Next> again) {}
 
     /// @param id the likeliest token

@@ -9,6 +9,7 @@ import dev.halftone.TinyModels;
 import dev.halftone.checkpoint.Checkpoints;
 import dev.halftone.config.schema.ExportConfig;
 import dev.halftone.format.ExportFormat;
+import dev.halftone.format.Json;
 import dev.halftone.format.gguf.GgufFile;
 import dev.halftone.format.gguf.GgufImport;
 import dev.halftone.format.gguf.GgufValue;
@@ -107,7 +108,7 @@ class LlamaCppTest {
         }
         double nearest =
                 texts.stream().mapToDouble(Comparison::apartWhenRounded).max().orElseThrow();
-        assertThat(nearest).isGreaterThan(80);
+        assertThat(nearest).isGreaterThan(100);
     }
 
     @Test
@@ -151,27 +152,48 @@ class LlamaCppTest {
         }
     }
 
-    /// 400 greedy tokens of llama.cpp, each compared after llama.cpp's own context. It computes them token by
-    /// token, and once more in one batch: sums in another order tip inputs over the edges of their steps, and what
-    /// follows differs. We with its rounding of inputs are as near to it as it is to itself.
+    /// 400 greedy tokens of llama.cpp with keys and values in float32, each compared after llama.cpp's own context.
+    /// Where a value lies so near to the edge of its step that the order of a sum decides, codes differ; what those
+    /// change tips others over, and after some layers hardly a code is the same. So we are no nearer to llama.cpp
+    /// than it is to itself with its default settings.
     @ParameterizedTest
     @ValueSource(strings = {"q4_0", "q4_1", "q5_0", "q8_0", "mxfp4", "as published"})
     @Tag("slow")
     void smolLm2IsAsNearToLlamaCppAsThatIsToItself(String type) {
-        Path gguf = type.equals("as published") ? TestModels.smolLm2() : smolLm2(type);
-        List<Continuation> theirs = llama.complete(gguf, PROMPTS, 50, 1000, true);
-        Nearness itself = Nearness.of(theirs, c -> c.again());
-        Nearness plain;
-        Nearness rounded;
-        try (CausalLm model = Checkpoints.load(gguf, DType.F32, Device.CPU)) {
-            plain = Nearness.of(theirs, c -> Steps.of(model, c).next());
-            GgufActivations.quantize(model);
-            rounded = Nearness.of(theirs, c -> Steps.of(model, c).next());
-        }
-        System.out.printf("| %s | %s | %s | %s |%n", type, plain, rounded, itself);
+        Nearness[] nearness = nearness(type.equals("as published") ? TestModels.smolLm2() : smolLm2(type));
+        Nearness rounded = nearness[1];
+        Nearness itself = nearness[2];
         assertThat(rounded.agreed()).isGreaterThan(itself.agreed() - 0.02);
         assertThat(rounded.mean()).isLessThan(1.3 * itself.mean());
-        assertThat(plain.mean()).isGreaterThan(rounded.mean());
+    }
+
+    /// The same weights before that sets in.
+    @ParameterizedTest
+    @ValueSource(strings = {"q4_0", "q4_1", "q5_0", "q8_0", "mxfp4"})
+    @Tag("slow")
+    void aLayerOfSmolLm2IsThatOfLlamaCpp(String type) {
+        Path one = dir.resolve("one.gguf");
+        String job = Json.object().putArray("job").add(one.toString()).add(1).toString();
+        llama.run("llama/first_layers.py", job, smolLm2(type).toString());
+        Nearness[] nearness = nearness(one);
+        assertThat(nearness[1].agreed()).isGreaterThan(0.995);
+        // The sums of Q8_1, which go with minima, are rounded to float16 besides.
+        double part = type.endsWith("_1") ? 1 : 0.25;
+        assertThat(nearness[1].mean()).isLessThan(part * nearness[0].mean());
+    }
+
+    /// How near are we with inputs in float, we with llama.cpp's rounding of inputs, and llama.cpp with its default
+    /// settings?
+    private Nearness[] nearness(Path gguf) {
+        List<Continuation> theirs = llama.complete(gguf, PROMPTS, 50, 1000, true);
+        try (CausalLm model = Checkpoints.load(gguf, DType.F32, Device.CPU)) {
+            Nearness plain = Nearness.of(theirs, c -> Steps.of(model, c).next());
+            GgufActivations.quantize(model);
+            Nearness rounded = Nearness.of(theirs, c -> Steps.of(model, c).next());
+            Nearness itself = Nearness.of(theirs, Continuation::again);
+            System.out.printf("| %s | %s | %s |%n", plain, rounded, itself);
+            return new Nearness[] {plain, rounded, itself};
+        }
     }
 
     private Path smolLm2(String type) {
@@ -219,7 +241,7 @@ class LlamaCppTest {
 
         @Override
         public String toString() {
-            return String.format(Locale.ROOT, "%.1f %%, %.3f, %.2f", 100 * agreed, mean, largest);
+            return String.format(Locale.ROOT, "%.1f %%, %.4f, %.2f", 100 * agreed, mean, largest);
         }
     }
 
