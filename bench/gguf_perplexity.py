@@ -9,7 +9,7 @@ the file. Both by lm-evaluation-harness' rolling windows.
     bench/gguf_perplexity.py --files MODEL.gguf --text TEXT.txt   # llama.cpp's perplexity of a file
 
 Needs `pip install cyllama==0.2.18 numpy`: llama.cpp with the logits of every position. llama.cpp rounds the inputs of
-products to 8 bits, which Halftone does not: that is the distance to expect.
+products to 8 bits, which Halftone does here as little as in training.
 """
 
 import argparse
