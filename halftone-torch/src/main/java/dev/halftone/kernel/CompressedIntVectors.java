@@ -32,15 +32,23 @@ record CompressedIntVectors(
         int i = from;
         if (vectors()) {
             for (; i <= to - LANES; i += LANES) {
-                FloatVector t = unclamped(FloatVector.fromArray(F, x, i), block);
-                FloatVector clamped = Tiles.clamp(t, grid.qmin(), grid.qmax());
-                // At most 256 in magnitude: the difference is exact in every type.
-                FloatVector offset = clamped.add(ROUNDER).sub(ROUNDER).sub(block.zeroPoint());
-                Tiles.round(offset.mul(block.scale()), grid.dtype()).intoArray(x, i);
+                unclamped(FloatVector.fromArray(F, x, i), block).intoArray(x, i);
             }
+            offsets(x, from, i, block);
+            Tiles.scale(x, from, i - from, block.scale(), grid.dtype());
         }
         for (; i < to; i++) {
             x[i] = CompressedIntOracle.fakeQuantize(x[i], block, grid);
+        }
+    }
+
+    /// Codes less their zero point, in place of codes before they are clamped. A loop of its own: C2 does not inline as
+    /// many vector operations as one would have.
+    private void offsets(float[] x, int from, int to, Block block) {
+        for (int i = from; i < to; i += LANES) {
+            FloatVector clamped = Tiles.clamp(FloatVector.fromArray(F, x, i), grid.qmin(), grid.qmax());
+            // At most 256 in magnitude: the difference is exact in every type.
+            clamped.add(ROUNDER).sub(ROUNDER).sub(block.zeroPoint()).intoArray(x, i);
         }
     }
 

@@ -10,6 +10,7 @@ import dev.halftone.quant.GradientRule;
 import dev.halftone.quant.Int4Grid;
 import dev.halftone.quant.Int4Oracle;
 import dev.halftone.quant.Int4Oracle.Block;
+import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
 
@@ -25,18 +26,11 @@ record Int4Vectors(Int4Grid grid) implements VectorBlocks {
     @Override
     public void fakeQuantize(float[] x, int from, int to) {
         Block block = choose(x, from, to);
-        float recentre = grid.recentre() + grid.middle();
-        int i = from;
-        if (vectors()) {
-            for (; i <= to - LANES; i += LANES) {
-                FloatVector t = unclamped(FloatVector.fromArray(F, x, i), block);
-                FloatVector level =
-                        Tiles.clamp(t, grid.lowest(), grid.lowest() + 15).sub(recentre);
-                FloatVector product = Tiles.round(level.mul(block.stored()), grid.productDtype());
-                Tiles.round(product.add(block.zero()), grid.dtype()).intoArray(x, i);
-            }
-        }
-        for (; i < to; i++) {
+        int whole = vectors() ? to - (to - from) % LANES : from;
+        steps(x, from, whole, block);
+        levels(x, from, whole);
+        values(x, from, whole, block);
+        for (int i = whole; i < to; i++) {
             x[i] = Int4Oracle.fakeQuantize(x[i], block, grid);
         }
     }
@@ -51,15 +45,17 @@ record Int4Vectors(Int4Grid grid) implements VectorBlocks {
             return;
         }
         Block block = choose(x, from, to);
-        int i = from;
-        if (vectors()) {
-            for (; i <= to - LANES; i += LANES) {
-                VectorMask<Float> passes = passes(FloatVector.fromArray(F, x, i), block, rule);
-                FloatVector upstream = FloatVector.fromArray(F, g, i);
-                gradient(upstream, passes, block).intoArray(g, i);
-            }
+        int whole = vectors() ? to - (to - from) % LANES : from;
+        float[] steps = Arrays.copyOfRange(x, from, whole);
+        steps(steps, 0, steps.length, block);
+        if (grid.rule() == Int4Grid.Rule.TINYGEMM) {
+            Tiles.scale(g, from, whole - from, block.stored(), grid.dtype());
         }
-        for (; i < to; i++) {
+        pass(g, from, steps, rule);
+        if (grid.rule() == Int4Grid.Rule.TINYGEMM) {
+            unscale(g, from, whole, block);
+        }
+        for (int i = whole; i < to; i++) {
             g[i] = Int4Oracle.gradient(x[i], g[i], block, grid, rule);
         }
     }
@@ -69,25 +65,55 @@ record Int4Vectors(Int4Grid grid) implements VectorBlocks {
         return Int4Oracle.choose(range.min(), range.max(), grid);
     }
 
-    private FloatVector gradient(FloatVector upstream, VectorMask<Float> passes, Block block) {
-        FloatVector zero = FloatVector.zero(F);
-        if (grid.rule() != Int4Grid.Rule.TINYGEMM) {
-            return zero.blend(upstream, passes);
+    // A method for each short loop: C2 does not inline as many vector operations as one loop of them all would have,
+    // and
+    // makes objects of the vectors.
+
+    /// How many steps lie between the origin and each value: whole numbers where they are not far out.
+    private void steps(float[] x, int from, int to, Block block) {
+        for (int i = from; i < to; i += LANES) {
+            FloatVector u = Tiles.round(FloatVector.fromArray(F, x, i).sub(block.origin()), grid.stepDtype());
+            Tiles.round(u.div(block.scale()), grid.stepDtype())
+                    .add(ROUNDER)
+                    .sub(ROUNDER)
+                    .intoArray(x, i);
         }
-        FloatVector a = Tiles.round(upstream.mul(block.stored()), grid.dtype());
-        return Tiles.round(zero.blend(a, passes).div(block.stored()), grid.dtype());
     }
 
-    private VectorMask<Float> passes(FloatVector x, Block block, GradientRule rule) {
-        // What is compared is an integer.
+    private void levels(float[] x, int from, int to) {
+        float recentre = grid.recentre() + grid.middle();
+        for (int i = from; i < to; i += LANES) {
+            FloatVector t = FloatVector.fromArray(F, x, i);
+            Tiles.clamp(t, grid.lowest(), grid.lowest() + 15).sub(recentre).intoArray(x, i);
+        }
+    }
+
+    private void values(float[] x, int from, int to, Block block) {
+        for (int i = from; i < to; i += LANES) {
+            FloatVector level = FloatVector.fromArray(F, x, i);
+            FloatVector product = Tiles.round(level.mul(block.stored()), grid.productDtype());
+            Tiles.round(product.add(block.zero()), grid.dtype()).intoArray(x, i);
+        }
+    }
+
+    /// Zeroes what does not pass. The steps are whole numbers, so the bounds may lie between them.
+    private void pass(float[] g, int from, float[] steps, GradientRule rule) {
         float margin = rule == GradientRule.CLOSED ? 0.5f : -0.5f;
-        FloatVector t = unclamped(x, block);
-        return t.compare(GT, grid.lowest() - margin).and(t.compare(LT, grid.lowest() + 15 + margin));
+        for (int i = 0; i < steps.length; i += LANES) {
+            FloatVector t = FloatVector.fromArray(F, steps, i);
+            VectorMask<Float> passes =
+                    t.compare(GT, grid.lowest() - margin).and(t.compare(LT, grid.lowest() + 15 + margin));
+            FloatVector.zero(F)
+                    .blend(FloatVector.fromArray(F, g, from + i), passes)
+                    .intoArray(g, from + i);
+        }
     }
 
-    private FloatVector unclamped(FloatVector x, Block block) {
-        FloatVector u = Tiles.round(x.sub(block.origin()), grid.stepDtype());
-        return Tiles.round(u.div(block.scale()), grid.stepDtype()).add(ROUNDER).sub(ROUNDER);
+    private void unscale(float[] g, int from, int to, Block block) {
+        for (int i = from; i < to; i += LANES) {
+            Tiles.round(FloatVector.fromArray(F, g, i).div(block.stored()), grid.dtype())
+                    .intoArray(g, i);
+        }
     }
 
     private boolean vectors() {

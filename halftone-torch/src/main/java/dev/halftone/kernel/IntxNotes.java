@@ -66,7 +66,7 @@ final class IntxNotes implements GradientNotes {
                 for (int b = 0; b < blocks; b++) {
                     float scale = scales[first + b];
                     float inverse = Rounding.round(1 / scale, grid.scaleDtype());
-                    vectors.gradient(tile, b * group, group, scale, inverse, passes, (first + b) * words);
+                    IntxVectors.gradient(tile, b * group, group, scale, inverse, grid, passes, (first + b) * words);
                 }
                 Tiles.store(tile, count, to, (long) first * group, grid.dtype());
             });

@@ -90,16 +90,15 @@ record IntxVectors(IntxGrid grid, @Nullable Block given) implements VectorBlocks
         passes[at] = shift == 0 ? bits : passes[at] | bits << shift;
     }
 
-    /// In place of `g`, by what [#fakeQuantize(float[], int, int, Block, int[], int, GradientRule)] noted.
-    void gradient(float[] g, int from, int count, float scale, float inverse, int[] passes, int word) {
+    /// In place of `g`, by the bits of where it passes.
+    static void gradient(
+            float[] g, int from, int count, float scale, float inverse, IntxGrid grid, int[] passes, int word) {
         int i = 0;
         if (vectors(grid)) {
             for (; i <= count - LANES; i += LANES) {
-                int bits = passes[word + i / Integer.SIZE] >>> i;
-                VectorMask<Float> mask = VectorMask.fromLong(F, bits);
                 FloatVector a =
                         Tiles.round(FloatVector.fromArray(F, g, from + i).mul(scale), grid.dtype());
-                FloatVector kept = FloatVector.zero(F).blend(a, mask);
+                FloatVector kept = FloatVector.zero(F).blend(a, mask(passes, word, i));
                 Tiles.round(kept.mul(inverse), grid.dtype()).intoArray(g, from + i);
             }
         }
@@ -108,6 +107,10 @@ record IntxVectors(IntxGrid grid, @Nullable Block given) implements VectorBlocks
             float a = pass ? Rounding.round(g[from + i] * scale, grid.dtype()) : 0;
             g[from + i] = Rounding.round(a * inverse, grid.dtype());
         }
+    }
+
+    private static VectorMask<Float> mask(int[] passes, int word, int i) {
+        return VectorMask.fromLong(F, passes[word + i / Integer.SIZE] >>> i);
     }
 
     /// Scales and zero points of all blocks of `x[0, count)`: those of symmetric blocks in vectors, too.
@@ -149,9 +152,10 @@ record IntxVectors(IntxGrid grid, @Nullable Block given) implements VectorBlocks
         int i = from;
         if (vectors(grid)) {
             for (; i <= to - LANES; i += LANES) {
-                FloatVector q = offset(unclamped(FloatVector.fromArray(F, x, i), block, grid), block, grid);
-                Tiles.round(q.mul(block.scale()), grid.dtype()).intoArray(x, i);
+                offset(unclamped(FloatVector.fromArray(F, x, i), block, grid), block, grid)
+                        .intoArray(x, i);
             }
+            Tiles.scale(x, from, i - from, block.scale(), grid.dtype());
         }
         for (; i < to; i++) {
             x[i] = IntxOracle.fakeQuantize(x[i], block, grid);
@@ -160,42 +164,54 @@ record IntxVectors(IntxGrid grid, @Nullable Block given) implements VectorBlocks
 
     /// In place of `g`.
     static void gradient(float[] x, float[] g, int from, int to, Block block, IntxGrid grid, GradientRule rule) {
-        int i = from;
+        int[] passes = new int[Math.ceilDiv(to - from, Integer.SIZE)];
+        note(x, from, to - from, block, grid, rule, passes);
+        gradient(g, from, to - from, block.scale(), block.inverse(), grid, passes, 0);
+    }
+
+    /// Where the gradient of a block passes.
+    private static void note(
+            float[] x, int from, int count, Block block, IntxGrid grid, GradientRule rule, int[] passes) {
+        int i = 0;
         if (vectors(grid)) {
-            for (; i <= to - LANES; i += LANES) {
-                VectorMask<Float> passes = passes(FloatVector.fromArray(F, x, i), block, grid, rule);
-                FloatVector a = Tiles.round(FloatVector.fromArray(F, g, i).mul(block.scale()), grid.dtype());
-                FloatVector kept = FloatVector.zero(F).blend(a, passes);
-                Tiles.round(kept.mul(block.inverse()), grid.dtype()).intoArray(g, i);
+            float margin = margin(rule);
+            for (; i <= count - LANES; i += LANES) {
+                FloatVector t = unclamped(FloatVector.fromArray(F, x, from + i), block, grid);
+                note(passes, 0, i, (int) passes(t, grid, margin).toLong());
             }
         }
-        for (; i < to; i++) {
-            g[i] = IntxOracle.gradient(x[i], g[i], block, grid, rule);
+        for (; i < count; i++) {
+            note(passes, 0, i, IntxOracle.passes(x[from + i], block, grid, rule) ? 1 : 0);
         }
     }
 
     /// What a symmetric block's scale gradient adds up from: see [LearnedOracle.Terms].
     static void terms(float[] x, float[] g, LearnedOracle.Terms terms, Block block, IntxGrid grid, GradientRule rule) {
         GradientRule stops = rule == GradientRule.IDENTITY ? GradientRule.CLOSED : rule;
-        int i = 0;
-        if (vectors(grid)) {
-            for (; i <= x.length - LANES; i += LANES) {
-                FloatVector values = FloatVector.fromArray(F, x, i);
-                FloatVector upstream = FloatVector.fromArray(F, g, i);
-                FloatVector q = Tiles.clamp(unclamped(values, block, grid), grid.qmin(), grid.qmax());
-                upstream.mul(q).intoArray(terms.products(), i);
-                FloatVector a = Tiles.round(upstream.mul(block.scale()), grid.dtype());
-                FloatVector kept = FloatVector.zero(F).blend(a, passes(values, block, grid, stops));
-                kept.mul(values).intoArray(terms.reciprocals(), i);
-            }
-        }
-        for (; i < x.length; i++) {
+        int whole = vectors(grid) ? x.length - x.length % LANES : 0;
+        int[] passes = new int[Math.ceilDiv(x.length, Integer.SIZE)];
+        note(x, 0, whole, block, grid, stops, passes);
+        products(x, g, whole, terms.products(), block, grid);
+        reciprocals(x, g, whole, terms.reciprocals(), passes, block, grid);
+        for (int i = whole; i < x.length; i++) {
             terms.set(i, x[i], g[i], block, grid, rule);
         }
     }
 
-    private static VectorMask<Float> passes(FloatVector x, Block block, IntxGrid grid, GradientRule rule) {
-        return passes(unclamped(x, block, grid), grid, margin(rule));
+    private static void products(float[] x, float[] g, int whole, float[] products, Block block, IntxGrid grid) {
+        for (int i = 0; i < whole; i += LANES) {
+            FloatVector q = offset(unclamped(FloatVector.fromArray(F, x, i), block, grid), block, grid);
+            FloatVector.fromArray(F, g, i).mul(q).intoArray(products, i);
+        }
+    }
+
+    private static void reciprocals(
+            float[] x, float[] g, int whole, float[] reciprocals, int[] passes, Block block, IntxGrid grid) {
+        for (int i = 0; i < whole; i += LANES) {
+            FloatVector a = Tiles.round(FloatVector.fromArray(F, g, i).mul(block.scale()), grid.dtype());
+            FloatVector kept = FloatVector.zero(F).blend(a, mask(passes, 0, i));
+            kept.mul(FloatVector.fromArray(F, x, i)).intoArray(reciprocals, i);
+        }
     }
 
     /// How far beyond the smallest and the largest code the gradient passes: what is compared is an integer.

@@ -96,18 +96,31 @@ public final class Rotary {
 
         /// `y[to + i] = x[to + i] · cos + sign · x[other + i] · sin` for `i < count`.
         private void turn(float[] x, float[] y, int to, int other, int angle, int count, float sign) {
-            int i = 0;
-            for (; i <= count - Tiles.LANES; i += Tiles.LANES) {
-                FloatVector a = FloatVector.fromArray(Tiles.F, x, to + i);
-                FloatVector b = FloatVector.fromArray(Tiles.F, x, other + i).mul(sign);
-                FloatVector p = Tiles.round(a.mul(FloatVector.fromArray(Tiles.F, cos, angle + i)), dtype);
-                FloatVector q = Tiles.round(b.mul(FloatVector.fromArray(Tiles.F, sin, angle + i)), dtype);
-                Tiles.round(p.add(q), dtype).intoArray(y, to + i);
-            }
-            for (; i < count; i++) {
+            int whole = count - count % Tiles.LANES;
+            products(x, y, to, angle, whole);
+            sums(x, y, to, other, angle, whole, sign);
+            for (int i = whole; i < count; i++) {
                 float p = Rounding.round(x[to + i] * cos[angle + i], dtype);
                 float q = Rounding.round(sign * x[other + i] * sin[angle + i], dtype);
                 y[to + i] = Rounding.round(p + q, dtype);
+            }
+        }
+
+        /// Two loops, each a method: C2 does not inline as many vector operations as one would have.
+        private void products(float[] x, float[] y, int to, int angle, int count) {
+            for (int i = 0; i < count; i += Tiles.LANES) {
+                FloatVector a = FloatVector.fromArray(Tiles.F, x, to + i);
+                Tiles.round(a.mul(FloatVector.fromArray(Tiles.F, cos, angle + i)), dtype)
+                        .intoArray(y, to + i);
+            }
+        }
+
+        private void sums(float[] x, float[] y, int to, int other, int angle, int count, float sign) {
+            for (int i = 0; i < count; i += Tiles.LANES) {
+                FloatVector b = FloatVector.fromArray(Tiles.F, x, other + i).mul(sign);
+                FloatVector q = Tiles.round(b.mul(FloatVector.fromArray(Tiles.F, sin, angle + i)), dtype);
+                Tiles.round(FloatVector.fromArray(Tiles.F, y, to + i).add(q), dtype)
+                        .intoArray(y, to + i);
             }
         }
     }

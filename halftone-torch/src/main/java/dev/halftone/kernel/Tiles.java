@@ -35,15 +35,19 @@ final class Tiles {
 
     private Tiles() {}
 
-    /// See [dev.halftone.quant.Rounding]; a NaN here has its lower bits clear, so that the addition cannot overflow
-    /// it.
+    /// See [dev.halftone.quant.Rounding]; a NaN here has its lower bits clear, so that the addition cannot
+    /// overflow it.
+    ///
+    /// The type chooses numbers, not a branch: where branches of vectors meet, C2 makes objects of them, as soon
+    /// as a process has taken both.
     static FloatVector round(FloatVector v, DType type) {
-        if (type == DType.F32) {
-            return v;
-        }
+        boolean whole = type == DType.F32;
+        int unit = whole ? 0 : 1;
+        int half = whole ? 0 : 0x7fff;
+        int kept = whole ? -1 : 0xffff0000;
         IntVector bits = v.reinterpretAsInts();
-        IntVector odd = bits.lanewise(LSHR, 16).and(1);
-        return bits.add(odd).add(0x7fff).and(0xffff0000).reinterpretAsFloats();
+        IntVector odd = bits.lanewise(LSHR, 16).and(unit);
+        return bits.add(odd).add(half).and(kept).reinterpretAsFloats();
     }
 
     /// The bits of `max(x, 0)` and of `-min(x, 0)`; those of a NaN where there is one of that sign.

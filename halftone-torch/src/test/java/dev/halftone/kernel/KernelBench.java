@@ -1,5 +1,6 @@
 package dev.halftone.kernel;
 
+import com.sun.management.ThreadMXBean;
 import dev.halftone.DType;
 import dev.halftone.Schemes;
 import dev.halftone.quant.GradientRule;
@@ -11,6 +12,7 @@ import dev.halftone.quant.QuantScheme;
 import dev.halftone.torch.Ops;
 import dev.halftone.torch.Scope;
 import dev.halftone.torch.Torch;
+import java.lang.management.ManagementFactory;
 import java.util.Random;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
@@ -21,6 +23,7 @@ import org.junit.jupiter.api.Test;
 ///     mvn -pl halftone-torch -am test -Dtest=KernelBench -Dsurefire.failIfNoSpecifiedTests=false
 class KernelBench {
     private static final int ROUNDS = 200;
+    private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
 
     @Test
     void weightsAndActivations() {
@@ -84,14 +87,25 @@ class KernelBench {
     }
 
     /// The shortest of many runs, in ms: what other work on the machine disturbs least.
+    ///
+    /// Says so where a run allocates much: vectors that C2 could not keep in registers are objects, and the loop is
+    /// several times slower.
     private static double best(Runnable work) {
         double best = Double.POSITIVE_INFINITY;
+        long bytes = 0;
         for (int i = 0; i < ROUNDS; i++) {
+            if (i == ROUNDS - 1) {
+                bytes = THREADS.getTotalThreadAllocatedBytes();
+            }
             long start = System.nanoTime();
             try (Scope _ = Scope.open()) {
                 work.run();
             }
             best = Math.min(best, (System.nanoTime() - start) / 1e6);
+        }
+        bytes = THREADS.getTotalThreadAllocatedBytes() - bytes;
+        if (bytes > 2 << 20) {
+            System.out.printf("The next work allocates %d MB a run.%n", bytes >> 20);
         }
         return best;
     }
