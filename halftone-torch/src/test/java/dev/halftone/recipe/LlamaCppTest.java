@@ -37,7 +37,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.provider.MethodSource;
 import tools.jackson.databind.JsonNode;
 
 /// What llama.cpp itself makes of exported files, beside what we compute.
@@ -152,24 +152,38 @@ class LlamaCppTest {
         }
     }
 
+    /// A type takes one or two minutes: one of them, or with `-Dhalftone.llama.types=all` every one.
+    static List<String> layers() {
+        List<String> all = List.of("q4_0", "q4_1", "q5_0", "q8_0", "mxfp4");
+        return "all".equals(System.getProperty("halftone.llama.types")) ? all : all.subList(0, 1);
+    }
+
+    static List<String> wholeModels() {
+        List<String> types = new ArrayList<>(layers());
+        if (types.size() > 1) {
+            types.add("as published");
+        }
+        return types;
+    }
+
     /// 400 greedy tokens of llama.cpp with keys and values in float32, each compared after llama.cpp's own context.
     /// Where a value lies so near to the edge of its step that the order of a sum decides, codes differ; what those
     /// change tips others over, and after some layers hardly a code is the same. So we are no nearer to llama.cpp
     /// than it is to itself with its default settings.
     @ParameterizedTest
-    @ValueSource(strings = {"q4_0", "q4_1", "q5_0", "q8_0", "mxfp4", "as published"})
+    @MethodSource("wholeModels")
     @Tag("slow")
     void smolLm2IsAsNearToLlamaCppAsThatIsToItself(String type) {
         Nearness[] nearness = nearness(type.equals("as published") ? TestModels.smolLm2() : smolLm2(type));
         Nearness rounded = nearness[1];
         Nearness itself = nearness[2];
-        assertThat(rounded.agreed()).isGreaterThan(itself.agreed() - 0.02);
+        assertThat(rounded.agreed()).isGreaterThan(itself.agreed() - 0.03);
         assertThat(rounded.mean()).isLessThan(1.3 * itself.mean());
     }
 
     /// The same weights before that sets in.
     @ParameterizedTest
-    @ValueSource(strings = {"q4_0", "q4_1", "q5_0", "q8_0", "mxfp4"})
+    @MethodSource("layers")
     @Tag("slow")
     void aLayerOfSmolLm2IsThatOfLlamaCpp(String type) {
         Path one = dir.resolve("one.gguf");
