@@ -10,10 +10,9 @@ import dev.halftone.DType;
 /// **Whose numerics.** `quantize_row_q8_0` and `quantize_row_q8_1` of `ggml-cpu/arch/x86/quants.c` (the AVX and AVX2
 /// code), and `quantize_row_q8_K_ref` of `ggml-quants.c`, which all processors share; ggml 0.25. The first two are
 /// *not* the function that quantizes weights to Q8_0 ([GgufOracle]): the factor is 127 / amax, not 1 / d, and halves
-/// go to the even neighbour, not away from zero. On ARM halves go to the even neighbour too, but the factor is 1 / d;
-/// the
-/// portable C code, and the CUDA backend, which rounds inputs to Q8_1 as well, send halves away from zero. So a
-/// value within a rounding error of the middle between two codes may get the other one there.
+/// go to the even neighbour, not away from zero. On ARM halves go to the even neighbour too, but the factor is
+/// 1 / d; the portable C code, and the CUDA backend, which rounds inputs to Q8_1 as well, send halves away from zero.
+/// So a value within a rounding error of the middle between two codes may get the other one there.
 ///
 /// **The formula.** A block is 32 values (Q8_K: 256). Every operation is in float32 and rounded once; narrower
 /// values are widened first. `⌊v⌉h` is `v` rounded to float16, half to even:

