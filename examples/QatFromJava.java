@@ -52,8 +52,8 @@ void main(String[] args) throws Exception {
             int[] window = Arrays.copyOfRange(ids, step * WINDOW, (step + 1) * WINDOW);
             Targets targets = Targets.shifted(1, WINDOW, window);
             double sum = model.lossAndBackward(Tokens.of(window), targets, targets.count());
-            Gradients.clip(parameters.values(), OptionalDouble.of(1.0));
-            optimizer.step(1e-3);
+            float norm = Gradients.norm(parameters.values());
+            optimizer.step(1e-3, Gradients.clipping(norm, OptionalDouble.of(1.0)));
             Gradients.clear(parameters.values());
             IO.println("step %2d  loss %.4f".formatted(step + 1, sum / targets.count()));
         }

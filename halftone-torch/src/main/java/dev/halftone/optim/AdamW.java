@@ -66,8 +66,13 @@ public final class AdamW implements AutoCloseable {
 
     /// Updates every parameter that has a gradient.
     public void step(double lr) {
+        step(lr, 1);
+    }
+
+    /// The same with every gradient multiplied by `factor`, such as [Gradients#clipping]; in place or not.
+    public void step(double lr, float factor) {
         beginStep();
-        update(slots.stream().map(Slot::parameter).toList(), lr, 1);
+        update(slots.stream().map(Slot::parameter).toList(), lr, factor);
     }
 
     /// Begins a step whose parameters are updated bit by bit, each once, by [#update].
@@ -77,7 +82,7 @@ public final class AdamW implements AutoCloseable {
 
     /// Updates those of these parameters that have a gradient, as [#step] would update them.
     ///
-    /// @param factor what every gradient is multiplied by before, such as [Gradients#clipping]; in place or not
+    /// @param factor what every gradient is multiplied by before
     public void update(Collection<Parameter> parameters, double lr, float factor) {
         Set<Parameter> these = Set.copyOf(parameters);
         List<Slot> fused = new ArrayList<>();
