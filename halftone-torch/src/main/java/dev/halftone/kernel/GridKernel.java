@@ -36,9 +36,10 @@ public interface GridKernel {
     /// @return of the same shape and dtype; may be `upstream` itself
     Tensor gradient(Tensor x, Tensor upstream, GradientRule rule);
 
-    /// The same for tensors of the shape of `like`, where a gradient needs less than the values themselves.
+    /// Both [#fakeQuantize] and [#gradient], for tensors of the shape of `like`, without keeping the values between
+    /// them.
     ///
-    /// @return empty where it needs the values, or nothing at all
+    /// @return empty where the gradient needs the values, or nothing at all
     default Optional<GradientNotes> notes(Tensor like, GradientRule rule) {
         return Optional.empty();
     }

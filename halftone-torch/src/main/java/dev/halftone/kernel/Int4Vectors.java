@@ -65,9 +65,8 @@ record Int4Vectors(Int4Grid grid) implements VectorBlocks {
         return Int4Oracle.choose(range.min(), range.max(), grid);
     }
 
-    // A method for each short loop: C2 does not inline as many vector operations as one loop of them all would have,
-    // and
-    // makes objects of the vectors.
+    // A method for each short loop: C2 does not inline as many vector operations as one loop of them all would
+    // have, and makes objects of the vectors.
 
     /// How many steps lie between the origin and each value: whole numbers where they are not far out.
     private void steps(float[] x, int from, int to, Block block) {
