@@ -286,7 +286,8 @@ class LayerWalkTest {
     void checkpointingKeepsTheInputsOfLayersOnly() {
         assumeThat(AllocatedBytes.known()).isTrue();
         whileGoingDown(false); // what is built at first use is nobody's activation
-        long all = whileGoingDown(false);
+        // What earlier tests left behind may be freed meanwhile, which makes a figure smaller.
+        long all = Math.max(whileGoingDown(false), Math.max(whileGoingDown(false), whileGoingDown(false)));
         long checkpointed = whileGoingDown(true);
         long input = 4L * BATCH * LONG * WIDE;
         assertThat(all).isGreaterThan((LAYERS - 1) * 4 * input);
