@@ -1,7 +1,5 @@
 package dev.halftone.kernel;
 
-import static jdk.incubator.vector.VectorOperators.LSHL;
-
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
@@ -28,9 +26,6 @@ final class RowVectors {
     static final int WIDTH = F.length();
 
     static final int PARTS = LANES / WIDTH;
-
-    /// Added and subtracted again, it rounds to integers, half to even, what is smaller than 2^22.
-    private static final float ROUNDER = 0x1.8p23f;
 
     /// All memory, by address. A constant, since of a variable the compiler knows only what all code that reads
     /// segments has met: as soon as some were of files or arrays, it asks at each load which class this one has,
@@ -90,40 +85,14 @@ final class RowVectors {
         return sums;
     }
 
-    /// `x[i] = e^(x[i] - shift)` for `i < n`, to two units in the last place; arguments below -87 count as -87.
-    ///
-    /// `e^x = 2^n · e^r` with a whole `n` and `|r| ≤ ln 2 / 2`, and Taylor's polynomial of degree 7 for `e^r`: its
-    /// error is below `r^8 / 8!`, 6e-9.
+    /// `x[i] = e^(x[i] - shift)` for `i < n`.
     static void exp(float[] x, float shift, int n) {
         int i = 0;
         for (; i <= n - WIDTH; i += WIDTH) {
-            exp(FloatVector.fromArray(F, x, i).sub(shift)).intoArray(x, i);
+            Exponential.of(FloatVector.fromArray(F, x, i).sub(shift)).intoArray(x, i);
         }
-        if (i < n) {
-            float[] rest = new float[WIDTH];
-            System.arraycopy(x, i, rest, 0, n - i);
-            exp(FloatVector.fromArray(F, rest, 0).sub(shift)).intoArray(rest, 0);
-            System.arraycopy(rest, 0, x, i, n - i);
+        for (; i < n; i++) {
+            x[i] = Exponential.of(x[i] - shift);
         }
-    }
-
-    private static FloatVector exp(FloatVector exponent) {
-        FloatVector x = exponent.max(-87f).min(88f);
-        FloatVector t = x.mul(0x1.715476p+0f).add(ROUNDER);
-        FloatVector n = t.sub(ROUNDER);
-        // ln 2 in two parts, the first of which has few bits: its product with n is exact.
-        FloatVector r = n.mul(-0x1.63p-1f).add(x);
-        r = n.mul(0x1.bd0106p-13f).add(r);
-        FloatVector e = FloatVector.broadcast(F, 1f / 5040);
-        e = e.mul(r).add(1f / 720);
-        e = e.mul(r).add(1f / 120);
-        e = e.mul(r).add(1f / 24);
-        e = e.mul(r).add(1f / 6);
-        e = e.mul(r).add(0.5f);
-        e = e.mul(r).add(1);
-        e = e.mul(r).add(1);
-        // The whole number stands in the lowest bits of t; moved to the exponent's place, it is the power of two.
-        IntVector power = t.reinterpretAsInts().lanewise(LSHL, 23).add(Float.floatToRawIntBits(1f));
-        return e.mul(power.reinterpretAsFloats());
     }
 }

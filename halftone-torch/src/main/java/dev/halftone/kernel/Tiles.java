@@ -127,6 +127,27 @@ final class Tiles {
         return total;
     }
 
+    /// The sum of `count` values, in the order of [#dot].
+    static double sum(float[] x, int count) {
+        float[] sums = new float[SUMS];
+        int whole = count - count % SUMS;
+        for (int lane = 0; lane < SUMS; lane += LANES) {
+            FloatVector sum = FloatVector.zero(F);
+            for (int i = lane; i < whole; i += SUMS) {
+                sum = sum.add(FloatVector.fromArray(F, x, i));
+            }
+            sum.intoArray(sums, lane);
+        }
+        for (int i = whole; i < count; i++) {
+            sums[i - whole] += x[i];
+        }
+        double total = 0;
+        for (float sum : sums) {
+            total += sum;
+        }
+        return total;
+    }
+
     /// The smallest and the largest of some values; both NaN where one is.
     record Range(float min, float max) {}
 
@@ -191,7 +212,7 @@ final class Tiles {
                     bf16(from, first + i).intoArray(to, i);
                 }
                 for (; i < count; i++) {
-                    to[i] = Float.intBitsToFloat(half(from, first + i) << 16);
+                    to[i] = bf16At(from, first + i);
                 }
             }
             case F16 -> {
@@ -213,7 +234,7 @@ final class Tiles {
                     storeBf16(FloatVector.fromArray(F, from, i), to, first + i);
                 }
                 for (; i < count; i++) {
-                    setHalf(to, first + i, (short) (Float.floatToRawIntBits(from[i]) >>> 16));
+                    setBf16(to, first + i, from[i]);
                 }
             }
             case F16 -> {
@@ -223,6 +244,16 @@ final class Tiles {
             }
             default -> throw new IllegalArgumentException("no kernel for " + type);
         }
+    }
+
+    /// One value.
+    static float bf16At(MemorySegment from, long index) {
+        return Float.intBitsToFloat(half(from, index) << 16);
+    }
+
+    /// Writes one value that is bfloat16 already.
+    static void setBf16(MemorySegment to, long index, float value) {
+        setHalf(to, index, (short) (Float.floatToRawIntBits(value) >>> 16));
     }
 
     private static short half(MemorySegment segment, long index) {

@@ -5,6 +5,7 @@ import dev.halftone.nn.RotaryEmbedding.Rotation;
 import dev.halftone.torch.Ops;
 import dev.halftone.torch.Scope;
 import dev.halftone.torch.Torch;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.IdentityHashMap;
 import java.util.Map;
@@ -32,9 +33,11 @@ public final class AttentionContext implements AutoCloseable {
     private final @Nullable KvCache cache;
     private final IdentityHashMap<RotaryEmbedding, Rotation> rotations = new IdentityHashMap<>();
     private final Map<Integer, Tensor> masks = new HashMap<>();
+    private final Map<Integer, int[]> firsts = new HashMap<>();
 
     /// @param positions_BS int64 positions for the rotary embedding, `[B or 1, S]`
-    /// @param documents_BS int64 `[B, S]`, equal for tokens of one document; null where each row is one
+    /// @param documents_BS int64 `[B, S]`, equal for tokens of one document, which stand together; null
+    ///     where each row is one
     /// @param cache what was read before these tokens; null to start at nothing. Not with documents
     public AttentionContext(Tensor positions_BS, @Nullable Tensor documents_BS, @Nullable KvCache cache) {
         if (documents_BS != null && cache != null) {
@@ -63,6 +66,35 @@ public final class AttentionContext implements AutoCloseable {
     /// Whether the query at `i` sees exactly the keys `j ≤ i`, and there are as many of both.
     boolean isPlainlyCausal(int window) {
         return documents_BS == null && before() == 0 && positions_BS.size(1) <= window;
+    }
+
+    /// The first key that each query sees, `[B, S]`, or `[S]` where the rows are alike; the last is at its own
+    /// position.
+    ///
+    /// @param window tokens that a query sees, itself included
+    int[] first(int window) {
+        return firsts.computeIfAbsent(window, w -> documents_BS == null ? first(w, before()) : first(w, documents_BS));
+    }
+
+    private int[] first(int window, int before) {
+        int[] first = new int[Math.toIntExact(positions_BS.size(1))];
+        Arrays.setAll(first, i -> Math.max(0, before + i + 1 - window));
+        return first;
+    }
+
+    private static int[] first(int window, Tensor documents_BS) {
+        long[] documents = Torch.longs(documents_BS);
+        int s = Math.toIntExact(documents_BS.size(1));
+        int[] first = new int[documents.length];
+        int begin = 0;
+        for (int i = 0; i < first.length; i++) {
+            int position = i % s;
+            if (position == 0 || documents[i] != documents[i - 1]) {
+                begin = position;
+            }
+            first[i] = Math.max(begin, position + 1 - window);
+        }
+        return first;
     }
 
     /// What to add to attention scores: 0 where a query may look, -∞ where not. Null where all may look everywhere.

@@ -37,6 +37,11 @@ public final class Ops {
         return t.clone(new MemoryFormatOptional(torch.MemoryFormat.Contiguous));
     }
 
+    /// Room for values laid out as those of `t` are.
+    public static Tensor emptyLike(Tensor t) {
+        return torch.empty_like(t);
+    }
+
     /// `t` on `device`; the same tensor where it lies there already.
     public static Tensor to(Tensor t, Device device) {
         return t.to(device.handle(), t.scalar_type());

@@ -101,7 +101,21 @@ class VectorWidthTest {
             hash = hash(hash, MemorySegment.ofArray(x), DType.F32);
             hash = hash(hash, MemorySegment.ofArray(y), DType.F32);
         }
+        hash = attention(hash, random);
         System.out.println(FloatVector.SPECIES_PREFERRED.vectorBitSize() + " " + Long.toHexString(hash));
+    }
+
+    private static long attention(long before, Random random) {
+        int count = 109;
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment scores = memory(arena, IntxInputs.values(random, 1, count, DType.BF16), DType.BF16);
+            MemorySegment again = arena.allocate(scores.byteSize()).copyFrom(scores);
+            MemorySegment d = memory(arena, IntxInputs.values(random, 1, count, DType.BF16), DType.BF16);
+            float[] statistics = new float[2];
+            AttentionRows.softmax(scores, 0, new float[count], count, 0.1f, statistics, 0);
+            AttentionRows.gradient(again, d, 0, new float[count], new float[count], count, 0.1f, statistics, 0);
+            return hash(hash(hash(before, scores, DType.BF16), again, DType.BF16), d, DType.BF16);
+        }
     }
 
     private static List<RowMatrix> rows(Random random) {

@@ -6,12 +6,14 @@ import dev.halftone.DType;
 import dev.halftone.torch.Ops;
 import dev.halftone.torch.Scope;
 import dev.halftone.torch.Torch;
+import java.util.List;
 import java.util.Random;
 import java.util.function.BiPredicate;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /// Held against attention written as loops. Dimensions: B batch, H query heads, G key heads, S positions, D features.
@@ -111,24 +113,88 @@ class ScaledDotProductTest {
         check(dtype, AttentionContext.UNBOUNDED, documents, (i, j) -> documents[S + i] == documents[S + j]);
     }
 
-    @Test
-    void longSequencesInBfloat16GiveWhatFloat32Gives() {
-        int s = 1100;
-        try (Scope _ = Scope.open();
-                AttentionContext context = new AttentionContext(Torch.of(new int[s], 1, s), null, null)) {
-            Tensor[] wide = new Tensor[3];
-            Tensor[] narrow = new Tensor[3];
-            for (int i = 0; i < 3; i++) {
-                narrow[i] = Ops.to(Torch.of(random(i, DType.BF16, 2 * s * D), 1, 2, s, D), DType.BF16);
-                wide[i] = Ops.to(narrow[i], DType.F32);
+    /// Attention, and the gradients of queries, keys and values.
+    private static List<float[]> passed(DType dtype, Tensor[] qkv, int window, int @Nullable [] documents, long s) {
+        Tensor[] leaves = new Tensor[3];
+        for (int i = 0; i < 3; i++) {
+            leaves[i] = Ops.copy(Ops.to(qkv[i], dtype)).requires_grad_(true);
+        }
+        try (AttentionContext context = new AttentionContext(
+                Torch.of(new int[(int) s], 1, s), documents == null ? null : Torch.of(documents, B, s), null)) {
+            Tensor o = ScaledDotProduct.attend(leaves[0], leaves[1], leaves[2], SCALE, window, context);
+            Tensor upstream = Ops.to(Torch.of(random(4, DType.BF16, (int) o.numel()), Torch.shape(o)), dtype);
+            Ops.backward(o, upstream);
+            return List.of(
+                    Torch.floats(o.detach()),
+                    Torch.floats(leaves[0].grad()),
+                    Torch.floats(leaves[1].grad()),
+                    Torch.floats(leaves[2].grad()));
+        }
+    }
+
+    /// More than two blocks of queries, the last of them not whole; documents that end within blocks.
+    @ParameterizedTest
+    @CsvSource({"1100, 2147483647, false", "1100, 700, false", "1100, 100, true", "1100, 2147483647, true", "3, 2, true"
+    })
+    void bfloat16HasTheResultsAndGradientsOfFloat32(int s, int window, boolean packed) {
+        int[] documents = new int[B * s];
+        for (int i = 0; i < documents.length; i++) {
+            documents[i] = i % s / 450 + (i < s ? 0 : i % s / 300);
+        }
+        try (Scope _ = Scope.open()) {
+            Tensor[] qkv = {
+                Torch.of(random(1, DType.BF16, B * H * s * D), B, H, s, D),
+                Torch.of(random(2, DType.BF16, B * G * s * D), B, G, s, D),
+                Torch.of(random(3, DType.BF16, B * G * s * D), B, G, s, D)
+            };
+            List<float[]> expected = passed(DType.F32, qkv, window, packed ? documents : null, s);
+            List<float[]> actual = passed(DType.BF16, qkv, window, packed ? documents : null, s);
+            for (int i = 0; i < expected.size(); i++) {
+                assertThat(relativeError(actual.get(i), expected.get(i)))
+                        .as("result %d", i)
+                        .isLessThan(0.01);
             }
-            int all = AttentionContext.UNBOUNDED;
-            Tensor expected = ScaledDotProduct.attend(wide[0], wide[1], wide[2], SCALE, all, context);
-            Tensor actual = ScaledDotProduct.attend(narrow[0], narrow[1], narrow[2], SCALE, all, context);
-            assertThat(Torch.dtype(actual)).isEqualTo(DType.BF16);
-            assertThat(Torch.floats(actual))
-                    .usingComparatorWithPrecision(2e-2f)
-                    .containsExactly(Torch.floats(expected));
+        }
+    }
+
+    /// The norm of the difference over the norm. Rounding to bfloat16 alone is 2^-9, 0.002.
+    private static double relativeError(float[] actual, float[] expected) {
+        assertThat(actual).hasSameSizeAs(expected);
+        double error = 0;
+        double norm = 0;
+        for (int i = 0; i < actual.length; i++) {
+            error += Math.pow(actual[i] - expected[i], 2);
+            norm += Math.pow(expected[i], 2);
+        }
+        return Math.sqrt(error / norm);
+    }
+
+    @Test
+    void whatIsFrozenNeedsNoGradient() {
+        try (Scope _ = Scope.open();
+                AttentionContext context = new AttentionContext(Torch.of(new int[S], 1, S), null, null)) {
+            Tensor q = Ops.to(Torch.of(random(1, DType.BF16, H * S * D), 1, H, S, D), DType.BF16);
+            Tensor k = Ops.to(Torch.of(random(2, DType.BF16, G * S * D), 1, G, S, D), DType.BF16);
+            Tensor v = Ops.copy(k).requires_grad_(true);
+            Tensor o = ScaledDotProduct.attend(q, k, v, SCALE, AttentionContext.UNBOUNDED, context);
+            Ops.backward(o, Ops.copy(o.detach()));
+            assertThat(v.grad().defined()).isTrue();
+            assertThat(k.grad().defined()).isFalse();
+        }
+    }
+
+    @Test
+    void whatIsNoNumberStaysVisible() {
+        try (Scope _ = Scope.open();
+                AttentionContext context = new AttentionContext(Torch.of(new int[S], 1, S), null, null)) {
+            float[] values = random(1, DType.BF16, S * D);
+            values[3 * D] = Float.NaN;
+            Tensor q = Ops.to(Torch.of(values, 1, 1, S, D), DType.BF16);
+            Tensor k = Ops.to(Torch.of(random(2, DType.BF16, S * D), 1, 1, S, D), DType.BF16);
+            float[] o = Torch.floats(ScaledDotProduct.attend(q, k, k, SCALE, AttentionContext.UNBOUNDED, context));
+            for (int i = 0; i < o.length; i++) {
+                assertThat(Float.isNaN(o[i])).isEqualTo(i / D == 3);
+            }
         }
     }
 }
