@@ -23,6 +23,7 @@ final class GgufTokenizer {
     private static final long UNKNOWN = 2;
     private static final long CONTROL = 3;
     private static final long USER_DEFINED = 4;
+    private static final long UNUSED = 5;
 
     private final GgufMetadata metadata;
     private final List<String> tokens;
@@ -106,7 +107,9 @@ final class GgufTokenizer {
         ObjectNode model = root.withObject("model");
         ObjectNode vocab = model.putObject("vocab");
         for (int id = 0; id < tokens.size(); id++) {
-            vocab.put(tokens.get(id), id);
+            if (!fillsUp(id)) {
+                vocab.put(tokens.get(id), id);
+            }
         }
         bpe.merges().forEach(model.putArray("merges")::add);
         return root;
@@ -114,6 +117,11 @@ final class GgufTokenizer {
 
     private boolean isAdded(int id) {
         return types[id] == UNKNOWN || types[id] == CONTROL || types[id] == USER_DEFINED;
+    }
+
+    /// Whether llama.cpp's converter made it up, for a row of the embedding table that has no token.
+    private boolean fillsUp(int id) {
+        return types[id] == UNUSED && tokens.get(id).equals("[PAD" + id + "]");
     }
 
     private ObjectNode addedToken(int id) {

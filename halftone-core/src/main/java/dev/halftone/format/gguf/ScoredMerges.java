@@ -9,8 +9,11 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import java.util.function.Function;
 import java.util.function.IntPredicate;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 /// SentencePiece's BPE has a score for each token, tokenizer.json a ranked list of the merges: each made of the other.
@@ -20,6 +23,9 @@ import java.util.stream.IntStream;
 /// two do the same if each way to make a token of two is listed, and the ways to make one token stand together. That
 /// is how transformers makes the list from a SentencePiece model (`generate_merges`); a list that was trained without
 /// scores has one way for each token, and no scores say that.
+///
+/// Mistral's runs of spaces have one score, and their ways are mixed in the list, the longest first. Both make the same
+/// of a run for all that: that is tried, run by run ([Runs]).
 ///
 /// Among places where the same token can be made, both take the leftmost, but for two that overlap and are made in
 /// different ways, such as `aaa` of `a`, `aa`, `a`: llama.cpp and SentencePiece take the first place, tokenizers the
@@ -53,23 +59,31 @@ public final class ScoredMerges {
     /// @param scores by id
     /// @return each as its two parts with a space between, first to last; of the ways to make one token, as
     ///     transformers has it, that with the longest first part first
-    /// @throws InputException if tokens that are made by merging have equal scores
+    /// @throws InputException if tokens have equal scores, and no list merges as these do
     List<String> ofScores(double[] scores) {
-        List<Integer> made = IntStream.range(0, tokens.size())
-                .filter(id -> !ways(id).isEmpty())
-                .boxed()
-                .sorted(Comparator.comparingDouble(id -> -scores[id]))
-                .toList();
-        List<String> merges = new ArrayList<>();
-        for (int i = 0; i < made.size(); i++) {
-            int id = made.get(i);
-            if (i > 0 && scores[made.get(i - 1)] == scores[id]) {
-                throw refused.apply("its tokens '%s' and '%s' have the same score, which leaves open what merges first"
-                        .formatted(tokens.get(made.get(i - 1)), tokens.get(id)));
+        // -0.0 is 0.0 to llama.cpp.
+        SortedMap<Double, List<Integer>> groups = new TreeMap<>(Comparator.reverseOrder());
+        for (int id = 0; id < tokens.size(); id++) {
+            if (!ways(id).isEmpty()) {
+                groups.computeIfAbsent(scores[id] + 0.0, _ -> new ArrayList<>()).add(id);
             }
-            merges.addAll(ways(id).reversed());
+        }
+        List<String> merges = new ArrayList<>();
+        for (List<Integer> group : groups.values()) {
+            List<String> ways = group.stream()
+                    .flatMap(id -> ways(id).stream())
+                    .sorted(Comparator.comparingInt(ScoredMerges::firstLength)
+                            .thenComparingInt(way -> way.codePointCount(0, way.length()))
+                            .reversed())
+                    .toList();
+            requireOneScore(ways);
+            merges.addAll(ways);
         }
         return merges;
+    }
+
+    private static int firstLength(String way) {
+        return way.codePointCount(0, way.indexOf(' '));
     }
 
     /// The scores of a SentencePiece model: 0, -1, -2, … for the tokens that merges make, first to last, and so on
@@ -80,19 +94,6 @@ public final class ScoredMerges {
     /// @throws InputException if no scores merge as these merges do
     public float[] scores(List<String> merges) {
         Set<String> listed = new HashSet<>(merges);
-        Set<Integer> made = new LinkedHashSet<>();
-        int last = -1;
-        for (String merge : merges) {
-            Integer id = ids.get(merge.replace(" ", ""));
-            if (id == null) {
-                continue;
-            }
-            if (!made.add(id) && id != last) {
-                throw refused.apply("its merges to '%s' do not stand together, and a token has one score there"
-                        .formatted(tokens.get(id)));
-            }
-            last = id;
-        }
         for (int id = 0; id < tokens.size(); id++) {
             for (String way : ways(id)) {
                 if (!listed.contains(way)) {
@@ -101,10 +102,31 @@ public final class ScoredMerges {
                 }
             }
         }
+        List<String> ranked =
+                merges.stream().filter(m -> ids.containsKey(made(m))).toList();
+        Map<String, Integer> lasts = new HashMap<>();
+        for (int rank = 0; rank < ranked.size(); rank++) {
+            lasts.put(made(ranked.get(rank)), rank);
+        }
         float[] scores = new float[tokens.size()];
         int next = 0;
-        for (int id : made) {
-            scores[id] = -next++;
+        int start = 0;
+        int end = 0;
+        for (int rank = 0; rank < ranked.size(); rank++) {
+            String token = made(ranked.get(rank));
+            scores[ids.getOrDefault(token, 0)] = -next;
+            end = Math.max(end, lasts.getOrDefault(token, rank));
+            List<String> group = ranked.subList(start, rank + 1);
+            if (rank == end && isMixed(group) && rank + 1 < ranked.size()) {
+                // What such tokens are made of belongs to them.
+                String following = made(ranked.get(rank + 1));
+                end += hasPart(group, Set.of(following)) ? 1 : 0;
+            }
+            if (rank == end) {
+                requireOneScore(group);
+                next++;
+                start = rank + 1;
+            }
         }
         for (int id = 0; id < scores.length; id++) {
             String token = tokens.get(id);
@@ -113,6 +135,37 @@ public final class ScoredMerges {
             }
         }
         return scores;
+    }
+
+    private static String made(String merge) {
+        return merge.replace(" ", "");
+    }
+
+    private static boolean isMixed(List<String> ways) {
+        return ways.stream().map(ScoredMerges::made).distinct().count() > 1;
+    }
+
+    private static boolean hasPart(List<String> ways, Set<String> tokens) {
+        return ways.stream()
+                .anyMatch(way -> tokens.contains(way.substring(0, way.indexOf(' ')))
+                        || tokens.contains(way.substring(way.indexOf(' ') + 1)));
+    }
+
+    /// @param ways of the tokens of one score, first to last
+    /// @throws InputException if llama.cpp, to which they are equal, merges otherwise
+    private void requireOneScore(List<String> ways) {
+        if (!isMixed(ways)) {
+            return;
+        }
+        Set<String> group = ways.stream().map(ScoredMerges::made).collect(Collectors.toCollection(LinkedHashSet::new));
+        boolean partOfOthers = IntStream.range(0, tokens.size())
+                .filter(id -> !group.contains(tokens.get(id)))
+                .anyMatch(id -> hasPart(ways(id), group));
+        if (partOfOthers || !Runs.cutAlike(group, ways)) {
+            throw refused.apply(
+                    "'%s' and %d more of its tokens have one score or mixed merges, and llama.cpp would not merge them alike"
+                            .formatted(group.iterator().next(), group.size() - 1));
+        }
     }
 
     /// The ways to make a token of two, that with the shortest first part first.
