@@ -16,6 +16,7 @@ import dev.halftone.tokenizer.Tokenizer;
 import dev.halftone.tokenizer.Tokenizers;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
@@ -122,10 +123,18 @@ class SentencePieceExportTest {
         Path artifact = artifact(model(SentencePieces.FOLDER.resolve("tokenizer.json")), "refused");
         Json.write(artifact.resolve("tokenizer.json"), tokenizer);
         Path out = dir.resolve("out.gguf");
-        assertThatThrownBy(() -> Recipes.export(new ExportConfig(out, artifact, ExportFormat.GGUF, false), Events.NONE))
+        List<String> told = new ArrayList<>();
+        Events events = new Events() {
+            @Override
+            public void line(String sentence) {
+                told.add(sentence);
+            }
+        };
+        assertThatThrownBy(() -> Recipes.export(new ExportConfig(out, artifact, ExportFormat.GGUF, false), events))
                 .isInstanceOf(InputException.class)
                 .hasMessageContaining("tokenizer.json")
                 .hasMessageContaining(reason);
+        assertThat(told).as("loaded before it was refused").isEmpty();
         assertThat(out).doesNotExist();
     }
 
