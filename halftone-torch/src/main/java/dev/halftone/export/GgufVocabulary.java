@@ -118,8 +118,8 @@ final class GgufVocabulary {
         }
         for (String token : SentencePiece.BYTES) {
             Integer id = ids.get(token);
-            if (id == null) {
-                throw refused("has no token '%s', and llama.cpp needs one of every byte".formatted(token));
+            if (id == null || types[id] != NORMAL) {
+                throw refused("has no ordinary token '%s', and llama.cpp needs one of every byte".formatted(token));
             }
             types[id] = BYTE;
         }

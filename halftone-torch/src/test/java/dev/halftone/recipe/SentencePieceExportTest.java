@@ -114,6 +114,7 @@ class SentencePieceExportTest {
                 "/added_tokens/1|rstrip|true|has rstrip: true in the added token \"<s>\"",
                 "/added_tokens/5|normalized|true|has normalized: true in the added token \"[INST]\"",
                 "/model/vocab|<0x41>|null|gives '<0x41>' the id null",
+                "/added_tokens/5|content|\"<0x41>\"|has no ordinary token '<0x41>'",
             })
     void whatLlamaCppWouldTokenizeOtherwiseIsRefusedByName(String at, String key, String value, String reason)
             throws IOException {
