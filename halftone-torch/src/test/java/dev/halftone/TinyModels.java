@@ -27,6 +27,31 @@ public final class TinyModels {
     ///
     /// @param keys of `config.json` beside, or instead of, those that all have, as JSON
     public static Path write(Path dir, String modelType, String keys) throws IOException {
+        return write(
+                dir,
+                modelType,
+                keys,
+                Golden.path("tokenizer/bytelevel_digits/tokenizer.json"),
+                Json.object()
+                        .put("bos_token", "<|im_start|>")
+                        .put("eos_token", "<|im_end|>")
+                        .put("pad_token", "<|endoftext|>"));
+    }
+
+    /// A float32 model folder with SentencePiece's BPE.
+    ///
+    /// @param tokenizer its tokenizer.json
+    public static Path writeSentencePiece(Path dir, String modelType, Path tokenizer) throws IOException {
+        return write(
+                dir,
+                modelType,
+                "{}",
+                tokenizer,
+                Json.object().put("bos_token", "<s>").put("eos_token", "</s>").put("unk_token", "<unk>"));
+    }
+
+    private static Path write(Path dir, String modelType, String keys, Path tokenizer, ObjectNode special)
+            throws IOException {
         Path origin = Files.createDirectories(dir.resolveSibling(dir.getFileName() + "-origin"));
         ObjectNode config = Json.parseObject("""
                 {"hidden_size": 256, "intermediate_size": 512, "num_hidden_layers": 4, "num_attention_heads": 4,
@@ -35,14 +60,8 @@ public final class TinyModels {
                  "torch_dtype": "float32"}""");
         config.put("model_type", modelType).setAll(Json.parseObject(keys));
         Json.write(origin.resolve("config.json"), config);
-        Files.copy(Golden.path("tokenizer/bytelevel_digits/tokenizer.json"), origin.resolve("tokenizer.json"));
-        Json.write(
-                origin.resolve("tokenizer_config.json"),
-                Json.object()
-                        .put("bos_token", "<|im_start|>")
-                        .put("eos_token", "<|im_end|>")
-                        .put("pad_token", "<|endoftext|>")
-                        .put("chat_template", TEMPLATE));
+        Files.copy(tokenizer, origin.resolve("tokenizer.json"));
+        Json.write(origin.resolve("tokenizer_config.json"), special.put("chat_template", TEMPLATE));
         try (CausalLm model = Checkpoints.initialise(origin, 1, DType.F32, DType.F32, Device.CPU);
                 NoGrad _ = NoGrad.open()) {
             Random random = new Random(1);

@@ -15,12 +15,13 @@ import org.junit.jupiter.params.provider.ValueSource;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
-/// Forty strings through four small tokenizers and SmolLM2's, against Hugging Face's tokenizers in Python.
+/// Forty strings through five small tokenizers and SmolLM2's, against Hugging Face's tokenizers in Python.
 class TokenizerGoldenTest {
     private static final JsonMapper JSON = JsonMapper.shared();
 
     @ParameterizedTest
-    @ValueSource(strings = {"bytelevel_gpt2", "bytelevel_llama3", "bytelevel_digits", "metaspace_fallback"})
+    @ValueSource(
+            strings = {"bytelevel_gpt2", "bytelevel_llama3", "bytelevel_digits", "metaspace_fallback", "sentencepiece"})
     void smallTokenizersMatchPython(String name) {
         Path folder = Golden.path("tokenizer/" + name);
         JsonNode golden = JSON.readTree(folder.resolve("cases.json"));
@@ -77,7 +78,8 @@ class TokenizerGoldenTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"bytelevel_gpt2", "bytelevel_llama3", "bytelevel_digits", "metaspace_fallback"})
+    @ValueSource(
+            strings = {"bytelevel_gpt2", "bytelevel_llama3", "bytelevel_digits", "metaspace_fallback", "sentencepiece"})
     void streamedPiecesOfRandomIdsConcatenateToTheWholeText(String name) {
         Random random = new Random(7);
         try (Tokenizer tokenizer = Tokenizers.load(Golden.path("tokenizer/" + name))) {

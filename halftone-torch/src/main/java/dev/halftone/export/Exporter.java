@@ -6,10 +6,17 @@ import java.nio.file.Path;
 
 /// How an artifact is written in an [ExportFormat], and read again.
 ///
-/// The recipe `export` asks [ExportFormat#require] before it loads a weight, lets [#write] write beside the
+/// The recipe `export` asks [ExportFormat#require] and [#check] before it loads a weight, lets [#write] write beside
+/// the
 /// place that was asked for, compares what [#read] finds there with the artifact (codes, scales, values,
 /// outputs), and only then renames it.
 public interface Exporter {
+    /// Looks at what stands beside the weights.
+    ///
+    /// @param artifact its folder
+    /// @throws dev.halftone.InputException if the format cannot hold that
+    default void check(Path artifact) {}
+
     /// Writes the artifact's own codes and scales; none is computed anew.
     ///
     /// @param target a file or folder that is not there

@@ -3,6 +3,7 @@ package dev.halftone.export;
 import dev.halftone.DType;
 import dev.halftone.InputException;
 import dev.halftone.checkpoint.QuantizedFolders;
+import dev.halftone.format.Json;
 import dev.halftone.format.LittleEndian;
 import dev.halftone.format.gguf.Architecture;
 import dev.halftone.format.gguf.GgmlType;
@@ -34,6 +35,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.regex.Pattern;
 import org.bytedeco.pytorch.Tensor;
+import tools.jackson.databind.JsonNode;
 
 /// An artifact as llama.cpp's file.
 ///
@@ -45,6 +47,14 @@ final class GgufExporter implements Exporter {
     /// Layer 10 after layer 9.
     private static final Comparator<String> ORDER = Comparator.comparing(name ->
             NUMBER.matcher(name).replaceAll(n -> "%06d".formatted(Integer.parseInt(n.group()))));
+
+    @Override
+    public void check(Path artifact) {
+        JsonNode size = Json.readObject(artifact.resolve("config.json")).path("vocab_size");
+        if (size.isInt()) {
+            GgufVocabulary _ = new GgufVocabulary(artifact, size.intValue());
+        }
+    }
 
     @Override
     public void write(Artifact artifact, Path target) {

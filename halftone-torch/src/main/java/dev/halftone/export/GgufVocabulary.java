@@ -5,29 +5,35 @@ import dev.halftone.chat.ChatTemplate;
 import dev.halftone.format.Json;
 import dev.halftone.format.gguf.GgufValue;
 import dev.halftone.format.gguf.PreTokenizer;
+import dev.halftone.format.gguf.ScoredMerges;
+import dev.halftone.format.gguf.SentencePiece;
 import dev.halftone.tokenizer.SpecialTokens;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.StreamSupport;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
 
-/// The `tokenizer.*` keys of a GGUF file, from a Hugging Face folder with byte-level BPE: what llama.cpp's
-/// converter writes for it (`conversion/base.py` and gguf-py 0.19, `vocab.py`).
+/// The `tokenizer.*` keys of a GGUF file, from a Hugging Face folder with byte-level BPE or SentencePiece's: what
+/// llama.cpp's converter writes for it (`conversion/base.py` and gguf-py 0.19, `vocab.py`). Of SentencePiece's it reads
+/// the scores from a tokenizer.model; here they are those of the merges ([ScoredMerges]).
 final class GgufVocabulary {
     private static final String PREFIX = "tokenizer.ggml.";
 
     /// ggml's numbers for kinds of tokens.
     private static final int NORMAL = 1;
 
+    private static final int UNKNOWN = 2;
     private static final int CONTROL = 3;
     private static final int USER_DEFINED = 4;
     private static final int UNUSED = 5;
+    private static final int BYTE = 6;
 
     /// transformers' names of special tokens, and llama.cpp's.
     private static final List<Map.Entry<String, String>> ROLES = List.of(
@@ -41,6 +47,8 @@ final class GgufVocabulary {
     private final List<String> tokens;
     private final int[] types;
     private final Map<String, Integer> ids = new HashMap<>();
+    /// What the two kinds have keys of their own for.
+    private final Map<String, GgufValue> kind;
 
     /// @param size rows of the embedding table: ids without a token are filled up
     /// @throws InputException if the folder has no tokenizer, or one that llama.cpp would read otherwise
@@ -56,9 +64,12 @@ final class GgufVocabulary {
         this.tokens = new ArrayList<>(Collections.nCopies(size, ""));
         this.types = new int[size];
         JsonNode model = tokenizer.path("model");
-        if (!model.path("type").asString("").equals("BPE")
-                || !tokenizer.at("/decoder/type").asString("").equals("ByteLevel")) {
-            throw refused("is no byte-level BPE");
+        boolean bpe = model.path("type").asString("").equals("BPE");
+        boolean byteLevel = bpe && tokenizer.at("/decoder/type").asString("").equals("ByteLevel");
+        boolean sentencePiece = bpe && model.path("byte_fallback").asBoolean(false);
+        if (!byteLevel && !sentencePiece) {
+            throw refused("is neither byte-level BPE nor SentencePiece's BPE with byte_fallback, but %s"
+                    .formatted(model.path("type").asString("without a model.type")));
         }
         model.path("vocab").forEachEntry((token, id) -> put(token, id, NORMAL));
         for (JsonNode added : tokenizer.path("added_tokens")) {
@@ -70,6 +81,78 @@ final class GgufVocabulary {
             if (types[id] == 0) {
                 tokens.set(id, "[PAD" + id + "]");
                 types[id] = UNUSED;
+            }
+        }
+        this.kind = byteLevel ? byteLevel() : sentencePiece(model);
+    }
+
+    private Map<String, GgufValue> byteLevel() {
+        Map<String, GgufValue> keys = new LinkedHashMap<>();
+        JsonNode prefix = json("tokenizer_config.json").path("add_prefix_space");
+        if (prefix.isBoolean()) {
+            keys.put("add_space_prefix", GgufValue.of(prefix.asBoolean()));
+        }
+        keys.put("model", GgufValue.of("gpt2"));
+        keys.put(
+                "pre",
+                GgufValue.of(PreTokenizer.of(tokenizer)
+                        .orElseThrow(() -> refused("splits texts in a way that has no name in llama.cpp"))
+                        .label()));
+        keys.put("merges", GgufValue.of(merges()));
+        return keys;
+    }
+
+    private Map<String, GgufValue> sentencePiece(JsonNode model) {
+        SentencePiece texts = SentencePiece.of(tokenizer)
+                .orElseThrow(
+                        () -> refused(
+                                "prepares texts as llama.cpp does not, which replaces spaces by '▁' and puts one before each piece"
+                                        + " of text between special tokens or before none: see its normalizer and pre_tokenizer"));
+        requireOff(model, "dropout", "ignore_merges", "continuing_subword_prefix", "end_of_word_suffix");
+        for (JsonNode added : tokenizer.path("added_tokens")) {
+            requireOff(added, "single_word", "lstrip", "rstrip");
+            if (!tokenizer.path("normalizer").isNull()) {
+                // Such a token is looked for in texts that have their '▁' already, and is normalized itself.
+                requireOff(added, "normalized");
+            }
+        }
+        for (String token : SentencePiece.BYTES) {
+            Integer id = ids.get(token);
+            if (id == null || types[id] != NORMAL) {
+                throw refused("has no ordinary token '%s', and llama.cpp needs one of every byte".formatted(token));
+            }
+            types[id] = BYTE;
+        }
+        Integer unknown = ids.get(model.path("unk_token").asString(""));
+        if (unknown != null) {
+            types[unknown] = UNKNOWN;
+        }
+        float[] scores = new ScoredMerges(
+                        tokens,
+                        id -> types[id] == UNKNOWN || types[id] == CONTROL || types[id] == USER_DEFINED,
+                        this::refused)
+                .scores(merges());
+        Map<String, GgufValue> keys = new LinkedHashMap<>();
+        keys.put("add_space_prefix", GgufValue.of(texts.prefixes()));
+        keys.put("model", GgufValue.of("llama"));
+        keys.put("pre", GgufValue.of("default"));
+        keys.put("scores", floats(scores));
+        return keys;
+    }
+
+    /// @param part of tokenizer.json
+    private void requireOff(JsonNode part, String... settings) {
+        for (String name : settings) {
+            JsonNode setting = part.path(name);
+            boolean off = setting.isMissingNode()
+                    || setting.isNull()
+                    || setting.asString().isEmpty();
+            if (!off && !setting.asString().equals("false") && setting.asDouble(1) != 0) {
+                throw refused("has %s: %s%s, which llama.cpp does not know"
+                        .formatted(
+                                name,
+                                setting,
+                                part.has("content") ? " in the added token " + part.path("content") : ""));
             }
         }
     }
@@ -85,26 +168,14 @@ final class GgufVocabulary {
 
     /// Adds the keys.
     void writeTo(Map<String, GgufValue> keys) {
-        ObjectNode config = json("tokenizer_config.json");
-        if (config.path("add_prefix_space").isBoolean()) {
-            keys.put(
-                    PREFIX + "add_space_prefix",
-                    GgufValue.of(config.path("add_prefix_space").asBoolean()));
-        }
         JsonNode single = template();
         keys.put(PREFIX + "add_bos_token", GgufValue.of(isSpecial(single.path(0))));
         if (isSpecial(single.path(single.size() - 1))) {
             keys.put(PREFIX + "add_eos_token", GgufValue.of(true));
         }
-        keys.put(PREFIX + "model", GgufValue.of("gpt2"));
-        keys.put(
-                PREFIX + "pre",
-                GgufValue.of(PreTokenizer.of(tokenizer)
-                        .orElseThrow(() -> refused("splits texts in a way that has no name in llama.cpp"))
-                        .label()));
+        kind.forEach((name, value) -> keys.put(PREFIX + name, value));
         keys.put(PREFIX + "tokens", GgufValue.of(tokens));
         keys.put(PREFIX + "token_type", ints(types));
-        keys.put(PREFIX + "merges", GgufValue.of(merges()));
         Map<String, String> special = SpecialTokens.read(folder).tokens();
         ObjectNode model = json("config.json");
         for (var role : ROLES) {
@@ -152,6 +223,14 @@ final class GgufVocabulary {
             list.add(new GgufValue.Whole(GgufValue.Type.INT32, value));
         }
         return new GgufValue.Array(GgufValue.Type.INT32, list);
+    }
+
+    private static GgufValue floats(float[] values) {
+        List<GgufValue> list = new ArrayList<>();
+        for (float value : values) {
+            list.add(GgufValue.of(value));
+        }
+        return new GgufValue.Array(GgufValue.Type.FLOAT32, list);
     }
 
     private ObjectNode json(String name) {

@@ -43,6 +43,7 @@ public final class ExportRecipe {
         format.require(Set.copyOf(
                 QuantizedFolders.contents(config.checkpointDir()).schemes().values()));
         checkFree(format, output, config.replace());
+        exporter.check(config.checkpointDir());
         events.line("Loading %s".formatted(config.checkpointDir()));
         try (Artifact artifact = Artifact.load(config.checkpointDir())) {
             if (!format.quantizesActivations() && dropActivations(artifact.model())) {

@@ -111,6 +111,34 @@ class LlamaCppTest {
         assertThat(nearest).isGreaterThan(100);
     }
 
+    /// Of the golden texts the real tokenizers in Python says what ids are right; of the others the same library here.
+    @ParameterizedTest
+    @CsvSource({"llama, true", "mistral, true", "llama, false"})
+    void itMakesTheIdsOfSentencePieceTokenizersThatTokenizersMakes(String family, boolean prefixed) throws IOException {
+        Path tokenizerJson = SentencePieces.tokenizer(dir, prefixed);
+        Path model = TinyModels.writeSentencePiece(dir.resolve("model"), family, tokenizerJson);
+        Path gguf = dir.resolve("out.gguf");
+        Recipes.export(new ExportConfig(gguf, artifact(model, "q8_0"), ExportFormat.GGUF, false), Events.NONE);
+        GgufImport.run(gguf, dir.resolve("imported"), DType.F32, false);
+        List<String> texts = SentencePieces.texts();
+        List<Continuation> theirs = llama.complete(gguf, texts, 0, 0, false);
+        try (Tokenizer original = Tokenizers.load(model);
+                Tokenizer imported = Tokenizers.load(dir.resolve("imported"))) {
+            for (int t = 0; t < texts.size(); t++) {
+                int[] ids = original.encode(texts.get(t), true);
+                assertThat(theirs.get(t).prompt()).as("'%s'", texts.get(t)).isEqualTo(ids);
+                assertThat(imported.encode(texts.get(t), true))
+                        .as("'%s'", texts.get(t))
+                        .isEqualTo(ids);
+            }
+            if (prefixed) {
+                SentencePieces.cases()
+                        .forEach((text, ids) ->
+                                assertThat(original.encode(text, true)).as(text).isEqualTo(ids));
+            }
+        }
+    }
+
     @Test
     void ggufPyReadsWhatWeRead() throws IOException {
         TinyRun.oneThread();

@@ -60,6 +60,21 @@ public record GgufMetadata(Path file, Map<String, GgufValue> values) {
         });
     }
 
+    /// @throws InputException if the key is there with a value that is not a list of numbers
+    public Optional<double[]> reals(String key) {
+        return Optional.ofNullable(values.get(key)).map(v -> {
+            if (!(v instanceof GgufValue.Array a)) {
+                throw wrongType(key, v, "a list of numbers");
+            }
+            return a.values().stream()
+                    .mapToDouble(e -> switch (e) {
+                        case GgufValue.Real r -> r.value();
+                        default -> throw wrongType(key, v, "a list of numbers");
+                    })
+                    .toArray();
+        });
+    }
+
     /// @throws InputException if the key is there with a value that is not a list of whole numbers
     public Optional<long[]> wholes(String key) {
         return Optional.ofNullable(values.get(key)).map(v -> {

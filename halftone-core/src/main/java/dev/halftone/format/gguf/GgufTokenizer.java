@@ -14,36 +14,28 @@ import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
-/// A tokenizer of byte-level BPE, rebuilt from the vocabulary and merges in a GGUF file.
-///
-/// What text is split into before merging is not in the file, only a name for it: see [PreTokenizer].
+/// A tokenizer, rebuilt from the vocabulary in a GGUF file: byte-level BPE, or SentencePiece's ([GgufBpe]).
 final class GgufTokenizer {
     private static final String PREFIX = "tokenizer.ggml.";
 
-    /// ggml's numbers for tokens that are found in text before it is split: control tokens, which decoding may
-    /// skip, and others.
+    /// ggml's numbers for tokens that are found in text before it is split: the unknown one and control tokens,
+    /// which decoding may skip, and others.
+    private static final long UNKNOWN = 2;
     private static final long CONTROL = 3;
     private static final long USER_DEFINED = 4;
+    private static final long UNUSED = 5;
 
     private final GgufMetadata metadata;
-    private final PreTokenizer preTokenizer;
     private final List<String> tokens;
     private final long[] types;
-    private final List<String> merges;
+    private final GgufBpe bpe;
     private final Map<String, Integer> ids = new HashMap<>();
 
     /// @param vocab how many tokens the model has embeddings for
     /// @throws InputException if the file's tokenizer is of another kind, or contradicts itself
     GgufTokenizer(GgufMetadata metadata, long vocab) {
         this.metadata = metadata;
-        String kind = metadata.text(PREFIX + "model").orElseThrow(() -> metadata.missing(PREFIX + "model"));
-        if (!kind.equals("gpt2")) {
-            throw bad("its tokenizer is of the kind '%s', and only 'gpt2' (byte-level BPE) can be rebuilt"
-                    .formatted(kind));
-        }
-        this.preTokenizer = PreTokenizer.of(metadata);
         this.tokens = texts("tokens");
-        this.merges = texts("merges");
         this.types = metadata.wholes(PREFIX + "token_type").orElseGet(() -> new long[tokens.size()]);
         if (types.length != tokens.size() || tokens.size() > vocab) {
             throw bad(
@@ -54,7 +46,24 @@ final class GgufTokenizer {
                 throw bad("it has the token '%s' twice".formatted(tokens.get(id)));
             }
         }
-        merges.forEach(this::checkMerge);
+        String kind = metadata.text(PREFIX + "model").orElseThrow(() -> metadata.missing(PREFIX + "model"));
+        this.bpe = switch (kind) {
+            case "gpt2" -> new GgufBpe.ByteLevel(PreTokenizer.of(metadata), texts("merges"));
+            case "llama" -> new GgufBpe.Scored(SentencePiece.of(metadata), mergesOfScores(), token("unknown"));
+            default ->
+                throw bad(
+                        "its tokenizer is of the kind '%s', and only 'gpt2' (byte-level BPE) and 'llama' (SentencePiece's) can be rebuilt"
+                                .formatted(kind));
+        };
+        bpe.merges().forEach(this::checkMerge);
+    }
+
+    private List<String> mergesOfScores() {
+        double[] scores = metadata.reals(PREFIX + "scores").orElseThrow(() -> metadata.missing(PREFIX + "scores"));
+        if (scores.length != tokens.size()) {
+            throw bad("it has %d tokens and %d scores".formatted(tokens.size(), scores.length));
+        }
+        return new ScoredMerges(tokens, this::isAdded, this::bad).ofScores(scores);
     }
 
     /// Both parts and what they make must be tokens: tokenizers would not load the file otherwise.
@@ -84,33 +93,35 @@ final class GgufTokenizer {
     private ObjectNode tokenizerJson() {
         ObjectNode root = Json.parseObject("""
                 {"version": "1.0", "truncation": null, "padding": null, "added_tokens": [],
-                 "normalizer": null, "pre_tokenizer": null, "post_processor": null,
-                 "decoder": {"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true},
+                 "normalizer": null, "pre_tokenizer": null, "post_processor": null, "decoder": null,
                  "model": {"type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": null,
-                   "end_of_word_suffix": null, "fuse_unk": false, "byte_fallback": false}}""");
+                   "end_of_word_suffix": null, "fuse_unk": false, "byte_fallback": false, "ignore_merges": false}}""");
         ArrayNode added = root.withArray("added_tokens");
         for (int id = 0; id < tokens.size(); id++) {
             if (isAdded(id)) {
                 added.addObject().put("id", id).setAll(addedToken(id));
             }
         }
-        if (preTokenizer.normalizes()) {
-            root.putObject("normalizer").put("type", "NFC");
-        }
-        root.set("pre_tokenizer", preTokenizer.json());
+        bpe.writeTo(root);
         root.set("post_processor", postProcessor());
         ObjectNode model = root.withObject("model");
-        model.put("ignore_merges", preTokenizer.ignoresMerges());
         ObjectNode vocab = model.putObject("vocab");
         for (int id = 0; id < tokens.size(); id++) {
-            vocab.put(tokens.get(id), id);
+            if (!fillsUp(id)) {
+                vocab.put(tokens.get(id), id);
+            }
         }
-        merges.forEach(model.putArray("merges")::add);
+        bpe.merges().forEach(model.putArray("merges")::add);
         return root;
     }
 
     private boolean isAdded(int id) {
-        return types[id] == CONTROL || types[id] == USER_DEFINED;
+        return types[id] == UNKNOWN || types[id] == CONTROL || types[id] == USER_DEFINED;
+    }
+
+    /// Whether llama.cpp's converter made it up, for a row of the embedding table that has no token.
+    private boolean fillsUp(int id) {
+        return types[id] == UNUSED && tokens.get(id).equals("[PAD" + id + "]");
     }
 
     private ObjectNode addedToken(int id) {
@@ -120,12 +131,12 @@ final class GgufTokenizer {
                 .put("lstrip", false)
                 .put("rstrip", false)
                 .put("normalized", false)
-                .put("special", types[id] == CONTROL);
+                .put("special", types[id] != USER_DEFINED);
     }
 
     /// Puts the first and last token around every text, where the file wants that; null where it wants neither.
     private @Nullable ObjectNode postProcessor() {
-        boolean bos = metadata.bool(PREFIX + "add_bos_token").orElse(preTokenizer.addsBos());
+        boolean bos = metadata.bool(PREFIX + "add_bos_token").orElse(bpe.addsBos());
         boolean eos = metadata.bool(PREFIX + "add_eos_token").orElse(false);
         if (!bos && !eos) {
             return null;
@@ -167,7 +178,9 @@ final class GgufTokenizer {
 
     private ObjectNode tokenizerConfig() {
         ObjectNode config = Json.object();
-        config.put("add_prefix_space", false);
+        if (bpe instanceof GgufBpe.ByteLevel) {
+            config.put("add_prefix_space", false);
+        }
         ObjectNode added = config.putObject("added_tokens_decoder");
         for (int id = 0; id < tokens.size(); id++) {
             if (isAdded(id)) {
