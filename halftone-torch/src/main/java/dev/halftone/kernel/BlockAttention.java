@@ -40,9 +40,12 @@ public final class BlockAttention {
         this.statistics = new float[Math.ceilDiv(size(2), QUERIES)][];
     }
 
-    /// Whether [#attend] is for such queries.
+    /// Whether [#attend] is the fastest way for such queries. Without instructions for bfloat16 it is not: libtorch's
+    /// fused kernel over float32 then takes two thirds of its time.
     public static boolean serves(Tensor q_BHSD) {
-        return Torch.dtype(q_BHSD) == DType.BF16 && Kernels.choose(q_BHSD).kernels() == Kernels.VECTOR;
+        return Torch.dtype(q_BHSD) == DType.BF16
+                && Kernels.choose(q_BHSD).kernels() == Kernels.VECTOR
+                && !Products.widens(q_BHSD);
     }
 
     /// @param q_BHSD queries, which stand at the last S of the T positions

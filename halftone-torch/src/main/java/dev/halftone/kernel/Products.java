@@ -41,7 +41,8 @@ public final class Products {
         return Ops.to(Ops.to(a, DType.F32).matmul(Ops.to(b, DType.F32)), Torch.dtype(a));
     }
 
-    private static boolean widens(Tensor t) {
+    /// Whether products of such tensors are in float32.
+    static boolean widens(Tensor t) {
         return !BFLOAT16_INSTRUCTIONS && t.is_cpu() && Torch.dtype(t) == DType.BF16;
     }
 
