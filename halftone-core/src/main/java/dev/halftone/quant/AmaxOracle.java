@@ -160,7 +160,7 @@ public record AmaxOracle(AmaxGrid grid) implements Oracle {
     }
 
     /// The factors of a block whose scale is stored. Its amax is known only where that is the scale, of MODELOPT.
-    static Block stored(float scale, AmaxGrid grid) {
+    public static Block stored(float scale, AmaxGrid grid) {
         return grid.formula() == AmaxGrid.Formula.MODELOPT
                 ? modelOpt(scale, grid.element())
                 : new Block(Float.NaN, scale, grid.multiplies() ? round(1 / scale, grid.dtype()) : scale, scale);

@@ -134,7 +134,7 @@ public record Nvfp4Oracle(Nvfp4Grid grid) implements Oracle {
     }
 
     /// What a code's 1 stands for.
-    private static float unit(float scale, float g, Nvfp4Grid grid) {
+    public static float unit(float scale, float g, Nvfp4Grid grid) {
         return grid.numerics() == Numerics.COMPRESSED_TENSORS ? scale / g : g * scale;
     }
 

@@ -64,12 +64,12 @@ public final class Checkpoints {
         }
         if (OnnxFolders.isOne(dir)) {
             refuse(packing, dir);
-            return QuantizedFolders.pack(OnnxFolders.load(dir, dtype, computeDtype, device), dtype, computeDtype);
+            return QuantizedFolders.freeze(OnnxFolders.load(dir, dtype, computeDtype, device), dtype, computeDtype);
         }
         try (HfFolder folder = HfFolder.open(dir)) {
             if (QuantizedFolders.isQuantized(folder)) {
                 refuse(packing, dir);
-                return QuantizedFolders.pack(
+                return QuantizedFolders.freeze(
                         QuantizedFolders.load(folder, dtype, computeDtype, device), dtype, computeDtype);
             }
             return loadFloat(folder, dtype, computeDtype, device, packing);

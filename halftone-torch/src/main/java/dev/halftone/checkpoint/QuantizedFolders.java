@@ -9,7 +9,6 @@ import dev.halftone.format.hf.HfFolder;
 import dev.halftone.format.hf.HfWriter;
 import dev.halftone.format.safetensors.SafetensorsWriter.Entry;
 import dev.halftone.kernel.GridMatrix;
-import dev.halftone.kernel.Quantized;
 import dev.halftone.model.CausalLm;
 import dev.halftone.model.Models;
 import dev.halftone.nn.FrozenWeight;
@@ -24,7 +23,6 @@ import dev.halftone.quant.Grid;
 import dev.halftone.quant.InputScale;
 import dev.halftone.quant.QuantScheme;
 import dev.halftone.torch.Device;
-import dev.halftone.torch.Scope;
 import dev.halftone.torch.Torch;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -141,7 +139,7 @@ public final class QuantizedFolders {
     }
 
     private static List<Entry> entries(String name, QuantizedWeight w, TensorFiles.Source source) {
-        Quantized q = w.quantized();
+        GridMatrix matrix = w.matrix();
         Grid grid = w.grid();
         long[] shape = w.shape();
         CompressionFormat format = CompressedTensors.format(w.scheme());
@@ -150,7 +148,7 @@ public final class QuantizedFolders {
                 name + format.suffix(),
                 format.codesDtype(),
                 format.codesShape(shape, grid),
-                () -> WeightTensors.codes(format, q.codes(), grid)));
+                () -> WeightTensors.codes(format, w.quantized().codes(), grid)));
         if (format == CompressionFormat.PACK) {
             entries.add(source.entry(name + SHAPE, DType.I64, new long[] {2}, () -> Torch.of(shape, 2)));
         }
@@ -158,8 +156,8 @@ public final class QuantizedFolders {
                 name + SCALE,
                 format.scaleDtype(grid),
                 format.scaleShape(shape, grid),
-                () -> WeightTensors.scale(format, q.scale(), shape, grid)));
-        Tensor zeroPoint = q.zeroPoint();
+                () -> WeightTensors.scale(format, matrix.scale(), shape, grid)));
+        Tensor zeroPoint = matrix.zeroPoint();
         if (zeroPoint != null) {
             DType dtype = format.packsZeroPoint(grid) ? DType.I32 : Torch.dtype(zeroPoint);
             entries.add(source.entry(
@@ -168,7 +166,7 @@ public final class QuantizedFolders {
                     format.zeroPointShape(shape, grid),
                     () -> WeightTensors.zeroPoint(format, zeroPoint, shape, grid)));
         }
-        part(name + TENSOR_SCALE, q.tensorScale(), source, entries);
+        part(name + TENSOR_SCALE, matrix.tensorScale(), source, entries);
         return entries;
     }
 
@@ -215,19 +213,12 @@ public final class QuantizedFolders {
                 .toList();
     }
 
-    /// Packs the codes of a model that was loaded, each weight once.
-    static CausalLm pack(CausalLm model, DType dtype, DType computeDtype) {
-        IdentityHashMap<QuantizedWeight, FrozenWeight> packed = new IdentityHashMap<>();
+    /// Makes the weights of a model that was loaded the frozen ones beneath adapters, each once.
+    static CausalLm freeze(CausalLm model, DType dtype, DType computeDtype) {
+        IdentityHashMap<QuantizedWeight, FrozenWeight> frozen = new IdentityHashMap<>();
         for (Module module : model.namedModules().values()) {
             if (module instanceof WeightedLayer layer && layer.weight() instanceof QuantizedWeight w) {
-                layer.setWeight(packed.computeIfAbsent(w, _ -> {
-                    try (Scope _ = Scope.open()) {
-                        FrozenWeight frozen =
-                                new FrozenWeight(GridMatrix.of(w.quantized(), w.grid()), dtype, computeDtype);
-                        w.close();
-                        return frozen;
-                    }
-                }));
+                layer.setWeight(frozen.computeIfAbsent(w, _ -> new FrozenWeight(w.matrix(), dtype, computeDtype)));
             }
         }
         return model;

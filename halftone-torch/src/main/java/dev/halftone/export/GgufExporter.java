@@ -127,38 +127,37 @@ final class GgufExporter implements Exporter {
             throw refused(name, "its rows of %d are no whole blocks of %d".formatted(columns, lattice.blockSize()), w);
         }
         requireExactScales(name, w, lattice);
-        Quantized q = w.quantized();
-        MemorySegment codes = Torch.memory(q.codes());
         long permuted = permutedHeads(name, artifact, model);
         Granularity granularity = w.grid().granularity();
         int blocksPerScale = granularity.groupSize(columns) / lattice.blockSize();
         return new Entry(fileName(name, model), LatticeBlocks.type(lattice), w.shape(), r -> {
             long from = Architecture.modelRow(r, w.shape()[0], permuted);
-            Codes row = new Codes(
-                    codes.asSlice(from * columns, columns).toArray(ValueLayout.JAVA_BYTE),
-                    repeated(q.scale(), from, blocksPerScale),
-                    q.zeroPoint() == null ? null : repeated(q.zeroPoint(), from, blocksPerScale),
-                    1);
-            return MemorySegment.ofArray(LatticeBlocks.pack(row, lattice));
+            try (Scope _ = Scope.open()) {
+                Quantized q = w.matrix().quantized(from, 1);
+                Codes row = new Codes(
+                        Torch.memory(q.codes()).toArray(ValueLayout.JAVA_BYTE),
+                        repeated(q.scale(), blocksPerScale),
+                        q.zeroPoint() == null ? null : repeated(q.zeroPoint(), blocksPerScale),
+                        1);
+                return MemorySegment.ofArray(LatticeBlocks.pack(row, lattice));
+            }
         });
     }
 
-    /// Row `r` of `[N, G]`, each number `times` times.
-    private static float[] repeated(Tensor t_NG, long r, int times) {
-        try (Scope _ = Scope.open()) {
-            float[] row = Torch.floats(t_NG.narrow(0, r, 1));
-            float[] all = new float[row.length * times];
-            for (int i = 0; i < all.length; i++) {
-                all[i] = row[i / times];
-            }
-            return all;
+    /// Each number `times` times.
+    private static float[] repeated(Tensor t, int times) {
+        float[] row = Torch.floats(t);
+        float[] all = new float[row.length * times];
+        for (int i = 0; i < all.length; i++) {
+            all[i] = row[i / times];
         }
+        return all;
     }
 
     /// Every scale must be a number that a block can hold: float16, or a power of two.
     private static void requireExactScales(String name, QuantizedWeight w, GgufLattice lattice) {
         boolean powers = lattice.rule() == GgufLattice.Rule.E2M1;
-        float[] scales = Torch.floats(w.quantized().scale());
+        float[] scales = Torch.floats(w.matrix().scale());
         int inexact = 0;
         for (float s : scales) {
             boolean exact = powers ? !Float.isNaN(s) : Float.float16ToFloat(Float.floatToFloat16(s)) == s;

@@ -63,7 +63,7 @@ final class OnnxMatrices {
         }
         List<String> operands = new ArrayList<>(List.of(name, name + SCALE));
         boolean minimum = hasMinimum(w);
-        if (w.quantized().zeroPoint() != null && !minimum) {
+        if (w.matrix().zeroPoint() != null && !minimum) {
             operands.add(name + ZERO_POINT);
         }
         return new Quantized(layout, operands, minimum ? name + MINIMUM : null);
@@ -71,7 +71,7 @@ final class OnnxMatrices {
 
     /// Whether what stands beside its scales is no whole zero point.
     private static boolean hasMinimum(QuantizedWeight w) {
-        return w.quantized().zeroPoint() != null && !w.grid().affine();
+        return w.matrix().zeroPoint() != null && !w.grid().affine();
     }
 
     private void add(String name, QuantizedWeight w, @Nullable NBits layout) {
@@ -81,18 +81,18 @@ final class OnnxMatrices {
         int middle = OnnxSchemes.middle(w.grid());
         long n = w.shape()[0];
         DType stored = layout == null ? DType.I8 : DType.U8;
-        Tensor codes = w.quantized().codes();
-        Tensor zeroPoint = w.quantized().zeroPoint();
+        Tensor zeroPoint = w.matrix().zeroPoint();
         graph.weight(
-                name,
-                stored,
-                layout == null ? w.shape() : new long[] {n, blocks, layout.bytes(layout.block())},
-                r -> bytes(codes, r, 1, middle, layout));
+                name, stored, layout == null ? w.shape() : new long[] {n, blocks, layout.bytes(layout.block())}, r -> {
+                    try (Scope _ = Scope.open()) {
+                        return bytes(w.matrix().quantized(r, 1).codes(), 0, 1, middle, layout);
+                    }
+                });
         graph.weight(
                 name + SCALE,
                 DType.F32,
                 new long[] {n, blocks},
-                r -> floats(w.quantized().scale(), r, blocks / groups));
+                r -> floats(w.matrix().scale(), r, blocks / groups));
         if (zeroPoint == null) {
             return;
         }

@@ -38,10 +38,11 @@ public interface RowMatrix {
                 : Optional.empty();
     }
 
-    /// A matrix of codes, one a byte, whose values are linear in them; empty for other grids and elsewhere than on the
-    /// CPU.
-    static Optional<RowMatrix> of(Quantized q, Grid grid) {
-        return usable(q.codes()) ? CodeRows.of(q, grid) : Optional.empty();
+    /// A matrix of codes of any grid, packed as [GridMatrix] packs them; empty elsewhere than on the CPU.
+    ///
+    /// @param perByte codes in a byte
+    static Optional<RowMatrix> of(Quantized packed, Grid grid, int perByte) {
+        return usable(packed.codes()) ? Optional.of(CodeRows.of(packed, grid, perByte)) : Optional.empty();
     }
 
     /// A matrix in blocks of a GGUF file, of any type that can be read.

@@ -72,13 +72,17 @@ final class RowVectors {
     static float[] sums(float[] x, int group) {
         float[] sums = new float[x.length / group];
         float[] lanes = new float[LANES];
+        int whole = group - group % LANES;
         for (int g = 0; g < sums.length; g++) {
             for (int p = 0; p < PARTS; p++) {
                 FloatVector sum = FloatVector.zero(F);
-                for (int i = p * WIDTH; i < group; i += LANES) {
+                for (int i = p * WIDTH; i < whole; i += LANES) {
                     sum = sum.add(FloatVector.fromArray(F, x, g * group + i));
                 }
                 sum.intoArray(lanes, p * WIDTH);
+            }
+            for (int i = whole; i < group; i++) {
+                lanes[i % LANES] += x[g * group + i];
             }
             sums[g] = sum(lanes, 0);
         }

@@ -116,7 +116,7 @@ public final class Qat {
         Selection.layers(model).forEach((name, layer) -> {
             if (prepared(layer) instanceof LearnedWeightQuantizer learned
                     && Objects.requireNonNull(quantized.get(name)).weight() instanceof QuantizedWeight w) {
-                learned.take(w.quantized().scale());
+                learned.take(w.matrix().scale());
             }
         });
     }

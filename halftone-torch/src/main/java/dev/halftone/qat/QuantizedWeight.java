@@ -1,7 +1,7 @@
 package dev.halftone.qat;
 
 import dev.halftone.DType;
-import dev.halftone.kernel.Kernels;
+import dev.halftone.kernel.GridMatrix;
 import dev.halftone.kernel.Quantized;
 import dev.halftone.kernel.RowMatrix;
 import dev.halftone.nn.PackedWeight;
@@ -17,15 +17,15 @@ import org.bytedeco.pytorch.Tensor;
 
 /// A weight as codes and scales: what `convert` leaves, and what a quantized checkpoint holds.
 ///
-/// Products run on the values that the codes stand for, which are computed for each product anew and not kept; a single
-/// row is multiplied by the codes themselves.
+/// Codes of 4 bits or fewer share bytes ([GridMatrix]). Products run on the values that the codes stand for, which are
+/// computed for each product anew and not kept; a single row is multiplied by the codes themselves.
 public final class QuantizedWeight implements PackedWeight {
     private final QuantScheme scheme;
     private final DType dtype;
     private final DType computeDtype;
-    private final Quantized quantized;
+    private final GridMatrix matrix;
 
-    /// Owns its tensors from here on.
+    /// Packs the codes, and owns what it keeps of the tensors from here on.
     ///
     /// @param dtype type of the weight that was quantized: the type of the arithmetic between codes and values
     /// @param computeDtype type of the products, and so of [#value()]
@@ -35,9 +35,9 @@ public final class QuantizedWeight implements PackedWeight {
         this.scheme = scheme;
         this.dtype = dtype;
         this.computeDtype = computeDtype;
-        this.quantized = quantized;
         requireFit(quantized, grid());
-        quantized.parts().forEach(Scope::own);
+        this.matrix = GridMatrix.of(quantized, grid());
+        matrix.parts().forEach(Scope::own);
     }
 
     private void requireFit(Quantized q, Grid grid) {
@@ -78,9 +78,14 @@ public final class QuantizedWeight implements PackedWeight {
         return computeDtype;
     }
 
-    /// `[N, K]` codes, and their scales.
+    /// The codes as they are kept.
+    public GridMatrix matrix() {
+        return matrix;
+    }
+
+    /// `[N, K]` codes, and their scales, unpacked by each call: the caller's to free.
     public Quantized quantized() {
-        return quantized;
+        return matrix.quantized(0, shape()[0]);
     }
 
     /// The grid that the codes belong to.
@@ -88,61 +93,34 @@ public final class QuantizedWeight implements PackedWeight {
         return scheme.weights(dtype);
     }
 
-    /// {@inheritDoc}
-    ///
-    /// Where the arithmetic of the grid is in bfloat16, the values are not rounded to it here.
     @Override
     public Optional<RowMatrix> row() {
-        return RowMatrix.of(quantized, grid());
+        return matrix.row();
     }
 
     @Override
     public Tensor rows(Tensor ids) {
         try (Scope scope = Scope.open();
                 NoGrad _ = NoGrad.open()) {
-            Tensor scale = quantized.scale();
-            if (scale.dim() == 0 || scale.size(0) != quantized.codes().size(0)) {
-                return scope.keep(Ops.embedding(value(), ids));
-            }
-            Tensor flat = ids.reshape(-1);
-            Tensor zeroPoint = quantized.zeroPoint();
-            Quantized few = new Quantized(
-                    select(quantized.codes(), flat),
-                    select(scale, flat),
-                    zeroPoint == null ? null : select(zeroPoint, flat),
-                    quantized.tensorScale());
-            long[] shape = Arrays.copyOf(Torch.shape(ids), Math.toIntExact(ids.dim() + 1));
-            shape[shape.length - 1] = shape()[1];
-            return scope.keep(value(few).view(shape));
+            return scope.keep(Ops.to(matrix.rows(ids), computeDtype));
         }
-    }
-
-    /// As bytes, where an element is one: libtorch cannot pick rows of every 8-bit type.
-    private static Tensor select(Tensor t, Tensor rows) {
-        return t.element_size() == 1
-                ? Ops.view(Ops.view(t, DType.U8).index_select(0, rows), Torch.dtype(t))
-                : t.index_select(0, rows);
     }
 
     @Override
     public Tensor value() {
         try (Scope scope = Scope.open();
                 NoGrad _ = NoGrad.open()) {
-            return scope.keep(value(quantized));
+            return scope.keep(Ops.to(matrix.dequantize(), computeDtype));
         }
-    }
-
-    private Tensor value(Quantized q) {
-        return Ops.to(Kernels.of(null, grid(), q.codes()).dequantize(q), computeDtype);
     }
 
     @Override
     public long[] shape() {
-        return Torch.shape(quantized.codes());
+        return matrix.shape();
     }
 
     @Override
     public void close() {
-        quantized.parts().forEach(Tensor::close);
+        matrix.parts().forEach(Tensor::close);
     }
 }

@@ -25,7 +25,7 @@ record EqualLayers(String scheme, int layers, long weights, long equal) {
         for (var module : expected.namedModules().entrySet()) {
             if (module.getValue() instanceof WeightedLayer layer && layer.weight() instanceof QuantizedWeight w) {
                 layers++;
-                weights += w.quantized().codes().numel();
+                weights += w.shape()[0] * w.shape()[1];
                 schemes.add(w.scheme().label());
                 if (others.get(module.getKey()) instanceof WeightedLayer other) {
                     same += equal.applyAsLong(w, other.weight());

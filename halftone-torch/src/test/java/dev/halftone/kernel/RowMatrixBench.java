@@ -2,6 +2,7 @@ package dev.halftone.kernel;
 
 import dev.halftone.DType;
 import dev.halftone.format.gguf.GgmlType;
+import dev.halftone.quant.MiniFloat;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -30,15 +31,28 @@ final class RowMatrixBench {
         for (long i = 0; i < w.byteSize(); i += Integer.BYTES) {
             w.set(ValueLayout.JAVA_INT_UNALIGNED, i, random.nextInt() & 0x00ff00ff | 0x3f003f00);
         }
-        float[] scales = new float[ROWS * COLUMNS / 32];
         run("float32", new FloatRows(w, DType.F32, ROWS, COLUMNS));
         run("bfloat16", new FloatRows(w, DType.BF16, ROWS, COLUMNS));
         run("Q8_0", new BlockRows(GgmlType.Q8_0, w, ROWS, COLUMNS));
         run("Q4_0", new BlockRows(GgmlType.Q4_0, w, ROWS, COLUMNS));
         run("Q4_1", new BlockRows(GgmlType.Q4_1, w, ROWS, COLUMNS));
-        run("signed codes", new CodeRows(w, true, ROWS, COLUMNS, 32, scales, null));
-        run("unsigned codes", new CodeRows(w, false, ROWS, COLUMNS, 32, scales, scales));
-        run("Q4_0, decoded", new DecodedRows(GgmlType.Q4_0, w, ROWS, COLUMNS));
+        float[] scales = new float[ROWS * COLUMNS / 16];
+        CodeValues.Scales floats = new CodeValues.Scales(null, scales);
+        CodeValues.Scales bytes = new CodeValues.Scales(new byte[scales.length], new float[256]);
+        float[] numbers = new float[256];
+        run("2-bit codes", new CodeRows(w, ROWS, COLUMNS, 4, 32, new CodeValues(numbers, null, floats, null)));
+        run("4-bit codes", new CodeRows(w, ROWS, COLUMNS, 2, 32, new CodeValues(numbers, null, floats, null)));
+        run("4-bit, offsets", new CodeRows(w, ROWS, COLUMNS, 2, 32, new CodeValues(numbers, null, floats, scales)));
+        run("mxfp4", new CodeRows(w, ROWS, COLUMNS, 2, 32, new CodeValues(numbers, MiniFloat.E2M1, bytes, null)));
+        run("nvfp4", new CodeRows(w, ROWS, COLUMNS, 2, 16, new CodeValues(numbers, MiniFloat.E2M1, bytes, null)));
+        run("8-bit codes", new CodeRows(w, ROWS, COLUMNS, 1, 32, new CodeValues(numbers, null, floats, null)));
+        run(
+                "float8",
+                new CodeRows(w, ROWS, COLUMNS, 1, COLUMNS, new CodeValues(numbers, MiniFloat.E4M3, floats, null)));
+        run("mxfp8", new CodeRows(w, ROWS, COLUMNS, 1, 32, new CodeValues(numbers, MiniFloat.E4M3, bytes, null)));
+        for (GgmlType type : new GgmlType[] {GgmlType.Q4_0, GgmlType.Q5_0, GgmlType.Q5_1, GgmlType.MXFP4}) {
+            run(type + ", decoded", new DecodedRows(type, w, ROWS, COLUMNS));
+        }
     }
 
     private static void run(String name, RowMatrix matrix) {

@@ -117,7 +117,7 @@ class RowMatrixTest {
                         int columns = 3 * group;
                         Tensor x = Torch.of(normal(4 * columns), 4, columns);
                         Quantized q = Kernels.REFERENCE.of(grid).quantize(x);
-                        Optional<RowMatrix> matrix = RowMatrix.of(q, grid);
+                        Optional<RowMatrix> matrix = GridMatrix.of(q, grid).row();
                         assertThat(matrix).describedAs("%s", grid).isPresent();
                         float[] w = Torch.floats(Kernels.REFERENCE.of(grid).dequantize(q));
                         check(matrix.get(), w, normal(columns));
@@ -125,9 +125,6 @@ class RowMatrixTest {
                     }
                 }
             }
-            Grid sevens = IntxInputs.grids().getFirst().with(new Granularity.PerGroup(7));
-            Quantized q = Kernels.REFERENCE.of(sevens).quantize(Torch.of(normal(14), 2, 7));
-            assertThat(RowMatrix.of(q, sevens)).isEmpty();
         }
         assertThat(kernels).isPositive();
     }

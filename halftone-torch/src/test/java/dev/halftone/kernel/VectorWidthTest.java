@@ -12,6 +12,7 @@ import dev.halftone.quant.Granularity;
 import dev.halftone.quant.Grid;
 import dev.halftone.quant.Int4Grid;
 import dev.halftone.quant.IntxGrid;
+import dev.halftone.quant.MiniFloat;
 import dev.halftone.quant.MxGrid;
 import dev.halftone.quant.Nvfp4Grid;
 import dev.halftone.quant.Nvfp4Oracle;
@@ -26,6 +27,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import jdk.incubator.vector.FloatVector;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 /// The JVM fixes the vector width when it starts, so each width has a JVM of its own.
@@ -132,8 +134,20 @@ class VectorWidthTest {
                 new BlockRows(GgmlType.Q4_0, w, 3, 96),
                 new BlockRows(GgmlType.Q4_1, w, 3, 96),
                 new BlockRows(GgmlType.Q8_0, w, 3, 96),
-                new CodeRows(w, true, 4, 240, 40, numbers, numbers),
-                new CodeRows(w, false, 4, 240, 40, numbers, null));
+                codes(w, 1, null, numbers),
+                codes(w, 2, null, numbers),
+                codes(w, 4, null, numbers),
+                codes(w, 1, MiniFloat.E4M3, numbers));
+    }
+
+    /// Groups have whole steps and a rest.
+    private static CodeRows codes(MemorySegment w, int perByte, @Nullable MiniFloat format, float[] scales) {
+        float[] numbers = new float[256];
+        for (int i = 0; i < numbers.length; i++) {
+            numbers[i] = format == null ? i : format.decode((byte) i);
+        }
+        CodeValues.Scales all = new CodeValues.Scales(null, scales);
+        return new CodeRows(w, 4, 216, perByte, 36, new CodeValues(numbers, format, all, scales));
     }
 
     /// The blocks are of sizes that no vector divides, whatever the grid's own are.

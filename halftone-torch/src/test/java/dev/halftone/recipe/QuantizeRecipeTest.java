@@ -159,8 +159,9 @@ class QuantizeRecipeTest {
         CausalLm trained = quantized(4);
         CausalLm other = quantized(4);
         ((QuantizedWeight) other.head().weight())
-                .quantized()
-                .codes()
+                .matrix()
+                .parts()
+                .getFirst()
                 .select(0, 3)
                 .zero_();
         var tokens = Tokens.of(1, 2, 3, 4);
