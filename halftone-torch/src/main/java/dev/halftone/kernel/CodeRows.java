@@ -8,12 +8,11 @@ import static dev.halftone.kernel.RowVectors.PARTS;
 import static dev.halftone.kernel.RowVectors.WIDTH;
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.nio.ByteOrder.LITTLE_ENDIAN;
-import static jdk.incubator.vector.ByteVector.SPECIES_128;
 import static jdk.incubator.vector.ByteVector.SPECIES_64;
-import static jdk.incubator.vector.VectorOperators.B2F;
+import static jdk.incubator.vector.VectorOperators.B2I;
+import static jdk.incubator.vector.VectorOperators.I2F;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 import static jdk.incubator.vector.VectorOperators.LSHR;
-import static jdk.incubator.vector.VectorOperators.XOR;
 import static jdk.incubator.vector.VectorOperators.ZERO_EXTEND_B2I;
 
 import dev.halftone.quant.Grid;
@@ -21,22 +20,22 @@ import dev.halftone.quant.MiniFloat;
 import dev.halftone.torch.Torch;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import java.util.stream.IntStream;
 import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 
 /// Rows of codes as [GridMatrix] packs them.
 ///
-/// Codes become numbers in one of three ways, eight of them in a step. Those that share a byte are looked up, a nibble
-/// at a time, in a table of sixteen signed bytes: the numbers of any grid of up to 4 bits, e2m1's in halves. Whole
-/// numbers of a byte are converted, floats of a byte shifted into a float32's place. A group's scale is applied to the
-/// group's sum, and what is added to all of its weights is multiplied by the sum of its activations.
+/// A step takes two vectors of codes: of codes of 4 bits, the lower and the upper halves of eight bytes. Whole numbers
+/// are converted where they stand in the byte, floats are shifted into a float32's place. The scale of its group is
+/// applied to the sum of a step, and what is added to all weights of a group is multiplied by the sum of its
+/// activations.
 ///
-/// Codes that share a byte are neighbours, and a vector of bytes holds every second or fourth code: `x` is brought into
-/// their order once.
+/// Codes that share a byte are neighbours, so that a vector of bytes holds every second or fourth code: `x` is brought
+/// into their order once. Steps run through the row in one loop, and find their scales in an array: of a loop over
+/// each group within another the compiler makes three each time, and these took up to three times as long.
 final class CodeRows implements FourRows {
-    private static final int NIBBLES = 16;
-
     /// Bits of a float32's mantissa.
     private static final int MANTISSA = 23;
 
@@ -46,11 +45,21 @@ final class CodeRows implements FourRows {
     private final int perByte;
     private final int group;
     private final CodeValues values;
-    /// What of a group is whole steps; the rest is added one by one.
-    private final int even;
 
-    /// The numbers of the nibbles of bytes: of the one code in them, or of the lower and then of the upper.
-    private final byte[][] tables;
+    /// Codes in a step: two vectors of numbers, of as many tables as there are.
+    private final int step;
+
+    /// What of a row is taken in steps, all of it where they divide its groups; the rest is added one by one.
+    private final int stepped;
+
+    /// Bytes from the first vector of a step to the second: 0 where that has the upper halves of the same bytes.
+    private final int hop;
+
+    /// Codes in half a byte, each of which is taken in a pass of its own.
+    private final int passes;
+
+    /// The group of each step of a row.
+    private final int[] groups;
 
     /// @param w the bytes of row after row
     /// @param perByte codes in a byte
@@ -62,14 +71,12 @@ final class CodeRows implements FourRows {
         this.perByte = perByte;
         this.group = group;
         this.values = values;
-        this.even = group % perByte == 0 ? group - group % (LANES * perByte) : 0;
-        this.tables = new byte[perByte / 2][NIBBLES];
-        int bits = Byte.SIZE / perByte;
-        for (int t = 0; t < tables.length; t++) {
-            for (int i = 0; i < NIBBLES; i++) {
-                tables[t][i] = (byte) values.numbers()[i >> t * bits & (1 << bits) - 1];
-            }
-        }
+        this.step = LANES * Math.max(2, perByte);
+        this.stepped = group == columns ? columns - columns % step : group % step == 0 ? columns : 0;
+        this.hop = perByte == 1 ? LANES : 0;
+        this.passes = Math.max(1, perByte / 2);
+        this.groups =
+                IntStream.range(0, stepped / step).map(i -> i * step / group).toArray();
     }
 
     static CodeRows of(Quantized packed, Grid grid, int perByte) {
@@ -121,25 +128,30 @@ final class CodeRows implements FourRows {
             int perRow = columns / group;
             float[] sums = RowVectors.sums(x, group);
             for (int r = from; r < to; r++) {
-                y[r] += RowVectors.dot(offsets, r * perRow, sums, 0, perRow);
+                y[r] += values.times() * RowVectors.dot(offsets, r * perRow, sums, 0, perRow);
             }
         }
     }
 
-    /// `x` in the order of the steps: for each table, eight bytes' lower nibbles and then their upper ones.
+    /// `x` in the order of the steps: for each pass, eight bytes' lower halves and then their upper ones. Where whole
+    /// numbers are not at the lowest bits, `x` has the power of two that they are larger by.
     private float[] arranged(float[] x) {
         float[] to = x.clone();
-        int tables = perByte / 2;
-        for (int first = 0; first < columns; first += group) {
-            for (int i = 0; i < even; i++) {
-                int step = i / (LANES * perByte);
-                int at = i / perByte % LANES;
-                int nibble = i % perByte / tables;
-                int table = i % tables;
-                to[first + table * (even / tables) + (2 * step + nibble) * LANES + at] = x[first + i];
+        for (int from = 0; from < stepped; from += step) {
+            for (int code = 0; code < perByte; code++) {
+                int first = code % passes * (stepped / passes) + from / step * 2 * LANES + code / passes * LANES;
+                float unit = values.format() == null ? 1f / (1 << code * (Byte.SIZE / perByte)) : 1;
+                for (int i = 0; i < LANES; i++) {
+                    to[first + i] = x[from + i * perByte + code] * unit;
+                }
             }
         }
         return to;
+    }
+
+    @Override
+    public int scratch() {
+        return FourRows.super.scratch() + FOUR * groups.length;
     }
 
     @Override
@@ -150,79 +162,98 @@ final class CodeRows implements FourRows {
         long a1 = a + (long) r1 * row;
         long a2 = a + (long) r2 * row;
         long a3 = a + (long) r3 * row;
-        int perRow = columns / group;
-        int g0 = r0 * perRow;
-        int g1 = r1 * perRow;
-        int g2 = r2 * perRow;
-        int g3 = r3 * perRow;
-        Arrays.fill(lanes, 0);
-        for (int t = 0; t < tables.length; t++) {
-            nibbles(x, t, a0, a1, a2, a3, g0, g1, g2, g3, lanes);
-        }
-        if (perByte == 1) {
-            if (values.format() == null) {
-                wholes(x, a0, a1, a2, a3, g0, g1, g2, g3, lanes);
-            } else {
-                floats(x, values.format(), a0, a1, a2, a3, g0, g1, g2, g3, lanes);
+        Arrays.fill(lanes, 0, FOUR * LANES, 0);
+        scales(r0, lanes, 0);
+        scales(r1, lanes, 1);
+        scales(r2, lanes, 2);
+        scales(r3, lanes, 3);
+        MiniFloat format = values.format();
+        if (format != null) {
+            floats(x, format, a0, a1, a2, a3, lanes);
+        } else {
+            for (int pass = 0; pass < passes; pass++) {
+                wholes(x, pass, a0, a1, a2, a3, lanes);
             }
         }
-        if (even < group) {
-            rest(x, a0, g0, lanes, 0);
-            rest(x, a1, g1, lanes, LANES);
-            rest(x, a2, g2, lanes, 2 * LANES);
-            rest(x, a3, g3, lanes, 3 * LANES);
+        if (stepped < columns) {
+            rest(x, r0, lanes, 0);
+            rest(x, r1, lanes, 1);
+            rest(x, r2, lanes, 2);
+            rest(x, r3, lanes, 3);
         }
     }
 
-    /// Adds what is left of each group of a row.
-    private void rest(float[] x, long row, int g, float[] lanes, int lane) {
+    /// Writes the scale of each step of a row behind the lanes.
+    private void scales(int r, float[] lanes, int row) {
+        values.scales().spread(r * (columns / group), groups, lanes, FOUR * LANES + row * groups.length);
+    }
+
+    /// Adds what is no whole step of a row.
+    private void rest(float[] x, int r, float[] lanes, int row) {
         int bits = Byte.SIZE / perByte;
-        for (int c = 0; c < columns; c++) {
-            if (c % group >= even) {
-                int code = MEMORY.get(JAVA_BYTE, row + c / perByte) >> c % perByte * bits & (1 << bits) - 1;
-                float number = values.numbers()[code] * values.scales().get(g + c / group);
-                lanes[lane + c % LANES] = Math.fma(number, x[c], lanes[lane + c % LANES]);
-            }
+        for (int c = stepped; c < columns; c++) {
+            long i = (long) r * columns + c;
+            int code = w.get(JAVA_BYTE, i / perByte) >> c % perByte * bits & (1 << bits) - 1;
+            float weight = number(code) * values.scales().get((int) (i / group));
+            lanes[row * LANES + c % LANES] = Math.fma(weight, x[c], lanes[row * LANES + c % LANES]);
         }
     }
 
-    private void nibbles(
-            float[] x, int t, long a0, long a1, long a2, long a3, int g0, int g1, int g2, int g3, float[] lanes) {
-        ByteVector table = ByteVector.fromArray(SPECIES_128, tables[t], 0);
-        int bytes = even / perByte;
-        int perRow = columns / group;
+    private float number(int code) {
+        MiniFloat format = values.format();
+        return format != null ? format.decode((byte) code) : values.signed() ? (byte) code : code;
+    }
+
+    /// Adds the products with whole numbers: what the masks leave of bytes, where it stands.
+    ///
+    /// @param pass which of the codes in each half of a byte
+    private void wholes(float[] x, int pass, long a0, long a1, long a2, long a3, float[] lanes) {
+        int bits = Byte.SIZE / perByte;
+        int low = perByte > 1 ? (1 << bits) - 1 << pass * bits : values.signed() ? -1 : 255;
+        int high = perByte > 1 ? low << 4 : low;
+        int first = pass * (stepped / passes);
+        int steps = groups.length;
         for (int p = 0; p < PARTS; p++) {
             FloatVector t0 = FloatVector.fromArray(F, lanes, 0 + p * WIDTH);
             FloatVector t1 = FloatVector.fromArray(F, lanes, 8 + p * WIDTH);
             FloatVector t2 = FloatVector.fromArray(F, lanes, 16 + p * WIDTH);
             FloatVector t3 = FloatVector.fromArray(F, lanes, 24 + p * WIDTH);
-            for (int g = 0; g < perRow; g++) {
-                FloatVector s0 = FloatVector.zero(F);
-                FloatVector s1 = s0;
-                FloatVector s2 = s0;
-                FloatVector s3 = s0;
-                int c = g * group + 2 * t * bytes + p * WIDTH;
-                long from = (long) g * (group / perByte);
-                for (long b = from; b < from + bytes; b += LANES, c += 2 * LANES) {
-                    FloatVector u = FloatVector.fromArray(F, x, c);
-                    FloatVector v = FloatVector.fromArray(F, x, c + LANES);
-                    ByteVector b0 = bytes(a0 + b);
-                    s0 = looked(b0.and((byte) 15), table, p).fma(u, s0);
-                    s0 = looked(b0.lanewise(LSHR, 4), table, p).fma(v, s0);
-                    ByteVector b1 = bytes(a1 + b);
-                    s1 = looked(b1.and((byte) 15), table, p).fma(u, s1);
-                    s1 = looked(b1.lanewise(LSHR, 4), table, p).fma(v, s1);
-                    ByteVector b2 = bytes(a2 + b);
-                    s2 = looked(b2.and((byte) 15), table, p).fma(u, s2);
-                    s2 = looked(b2.lanewise(LSHR, 4), table, p).fma(v, s2);
-                    ByteVector b3 = bytes(a3 + b);
-                    s3 = looked(b3.and((byte) 15), table, p).fma(u, s3);
-                    s3 = looked(b3.lanewise(LSHR, 4), table, p).fma(v, s3);
-                }
-                t0 = s0.fma(FloatVector.broadcast(F, values.scales().get(g0 + g)), t0);
-                t1 = s1.fma(FloatVector.broadcast(F, values.scales().get(g1 + g)), t1);
-                t2 = s2.fma(FloatVector.broadcast(F, values.scales().get(g2 + g)), t2);
-                t3 = s3.fma(FloatVector.broadcast(F, values.scales().get(g3 + g)), t3);
+            int at = FOUR * LANES;
+            for (int b = 0, c = first + p * WIDTH; at < FOUR * LANES + steps; b += LANES + hop, c += 2 * LANES, at++) {
+                FloatVector u = FloatVector.fromArray(F, x, c);
+                FloatVector v = FloatVector.fromArray(F, x, c + LANES);
+
+                IntVector i0 = (IntVector) ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a0 + b, LITTLE_ENDIAN)
+                        .convertShape(B2I, I, p);
+                IntVector j0 = (IntVector) ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a0 + b + hop, LITTLE_ENDIAN)
+                        .convertShape(B2I, I, p);
+                FloatVector s0 = ((FloatVector) i0.and(low).convertShape(I2F, F, 0)).mul(u);
+                s0 = ((FloatVector) j0.and(high).convertShape(I2F, F, 0)).fma(v, s0);
+                t0 = s0.fma(FloatVector.broadcast(F, lanes[at]), t0);
+
+                IntVector i1 = (IntVector) ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a1 + b, LITTLE_ENDIAN)
+                        .convertShape(B2I, I, p);
+                IntVector j1 = (IntVector) ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a1 + b + hop, LITTLE_ENDIAN)
+                        .convertShape(B2I, I, p);
+                FloatVector s1 = ((FloatVector) i1.and(low).convertShape(I2F, F, 0)).mul(u);
+                s1 = ((FloatVector) j1.and(high).convertShape(I2F, F, 0)).fma(v, s1);
+                t1 = s1.fma(FloatVector.broadcast(F, lanes[at + steps]), t1);
+
+                IntVector i2 = (IntVector) ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a2 + b, LITTLE_ENDIAN)
+                        .convertShape(B2I, I, p);
+                IntVector j2 = (IntVector) ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a2 + b + hop, LITTLE_ENDIAN)
+                        .convertShape(B2I, I, p);
+                FloatVector s2 = ((FloatVector) i2.and(low).convertShape(I2F, F, 0)).mul(u);
+                s2 = ((FloatVector) j2.and(high).convertShape(I2F, F, 0)).fma(v, s2);
+                t2 = s2.fma(FloatVector.broadcast(F, lanes[at + 2 * steps]), t2);
+
+                IntVector i3 = (IntVector) ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a3 + b, LITTLE_ENDIAN)
+                        .convertShape(B2I, I, p);
+                IntVector j3 = (IntVector) ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a3 + b + hop, LITTLE_ENDIAN)
+                        .convertShape(B2I, I, p);
+                FloatVector s3 = ((FloatVector) i3.and(low).convertShape(I2F, F, 0)).mul(u);
+                s3 = ((FloatVector) j3.and(high).convertShape(I2F, F, 0)).fma(v, s3);
+                t3 = s3.fma(FloatVector.broadcast(F, lanes[at + 3 * steps]), t3);
             }
             t0.intoArray(lanes, 0 + p * WIDTH);
             t1.intoArray(lanes, 8 + p * WIDTH);
@@ -231,117 +262,95 @@ final class CodeRows implements FourRows {
         }
     }
 
-    private static ByteVector bytes(long address) {
-        return ByteVector.fromMemorySegment(SPECIES_64, MEMORY, address, LITTLE_ENDIAN)
-                .reinterpretShape(SPECIES_128, 0)
-                .reinterpretAsBytes();
-    }
-
-    private static FloatVector looked(ByteVector nibbles, ByteVector table, int p) {
-        return (FloatVector) nibbles.selectFrom(table).convertShape(B2F, F, p);
-    }
-
-    // "flip" makes unsigned codes signed: the numbers that CodeValues gives them are 128 less.
-    private void wholes(float[] x, long a0, long a1, long a2, long a3, int g0, int g1, int g2, int g3, float[] lanes) {
-        byte flip = (byte) values.numbers()[0];
-        int perRow = columns / group;
-        for (int p = 0; p < PARTS; p++) {
-            FloatVector t0 = FloatVector.fromArray(F, lanes, 0 + p * WIDTH);
-            FloatVector t1 = FloatVector.fromArray(F, lanes, 8 + p * WIDTH);
-            FloatVector t2 = FloatVector.fromArray(F, lanes, 16 + p * WIDTH);
-            FloatVector t3 = FloatVector.fromArray(F, lanes, 24 + p * WIDTH);
-            for (int g = 0; g < perRow; g++) {
-                FloatVector s0 = FloatVector.zero(F);
-                FloatVector s1 = s0;
-                FloatVector s2 = s0;
-                FloatVector s3 = s0;
-                for (int c = g * group; c < g * group + even; c += LANES) {
-                    FloatVector v = FloatVector.fromArray(F, x, c + p * WIDTH);
-                    s0 = whole(a0 + c, flip, p).fma(v, s0);
-                    s1 = whole(a1 + c, flip, p).fma(v, s1);
-                    s2 = whole(a2 + c, flip, p).fma(v, s2);
-                    s3 = whole(a3 + c, flip, p).fma(v, s3);
-                }
-                t0 = s0.fma(FloatVector.broadcast(F, values.scales().get(g0 + g)), t0);
-                t1 = s1.fma(FloatVector.broadcast(F, values.scales().get(g1 + g)), t1);
-                t2 = s2.fma(FloatVector.broadcast(F, values.scales().get(g2 + g)), t2);
-                t3 = s3.fma(FloatVector.broadcast(F, values.scales().get(g3 + g)), t3);
-            }
-            t0.intoArray(lanes, 0 + p * WIDTH);
-            t1.intoArray(lanes, 8 + p * WIDTH);
-            t2.intoArray(lanes, 16 + p * WIDTH);
-            t3.intoArray(lanes, 24 + p * WIDTH);
-        }
-    }
-
-    private static FloatVector whole(long address, byte flip, int p) {
-        ByteVector codes = ByteVector.fromMemorySegment(SPECIES_64, MEMORY, address, LITTLE_ENDIAN);
-        return (FloatVector) codes.lanewise(XOR, flip).convertShape(B2F, F, p);
-    }
-
-    private void floats(
-            float[] x,
-            MiniFloat format,
-            long a0,
-            long a1,
-            long a2,
-            long a3,
-            int g0,
-            int g1,
-            int g2,
-            int g3,
-            float[] lanes) {
-        int sign = Integer.SIZE - format.bits();
-        int magnitude = (1 << format.bits() - 1) - 1;
+    /// Adds the products with floats.
+    ///
+    /// With exponent and mantissa in a float32's place, and the difference of the biases added, codes are normal
+    /// numbers, `(1 + m)·2^(e - bias)`. Those with an exponent of 0 mean `m·2^(1 - bias)`, which is twice that
+    /// less `2^(1 - bias)`: of the two it is the smaller one, and for other codes the larger. Positive floats have
+    /// the order of their bits.
+    private void floats(float[] x, MiniFloat format, long a0, long a1, long a2, long a3, float[] lanes) {
+        IntVector magnitude = IntVector.broadcast(I, (1 << format.bits() - 1) - 1);
         int place = MANTISSA - format.mantissaBits();
-        int bias = 127 - format.bias() << MANTISSA;
-        float smallest = -Math.scalb(1f, format.minExponent());
-        int perRow = columns / group;
+        IntVector bias = IntVector.broadcast(I, 127 - format.bias() << MANTISSA);
+        FloatVector two = FloatVector.broadcast(F, 2);
+        FloatVector smallest = FloatVector.broadcast(F, -Math.scalb(1f, format.minExponent()));
+        int sign = Integer.SIZE - format.bits();
+        int upper = perByte == 1 ? 0 : 4;
+        int steps = groups.length;
         for (int p = 0; p < PARTS; p++) {
             FloatVector t0 = FloatVector.fromArray(F, lanes, 0 + p * WIDTH);
             FloatVector t1 = FloatVector.fromArray(F, lanes, 8 + p * WIDTH);
             FloatVector t2 = FloatVector.fromArray(F, lanes, 16 + p * WIDTH);
             FloatVector t3 = FloatVector.fromArray(F, lanes, 24 + p * WIDTH);
-            for (int g = 0; g < perRow; g++) {
-                FloatVector s0 = FloatVector.zero(F);
-                FloatVector s1 = s0;
-                FloatVector s2 = s0;
-                FloatVector s3 = s0;
-                for (int c = g * group; c < g * group + even; c += LANES) {
-                    FloatVector v = FloatVector.fromArray(F, x, c + p * WIDTH);
-                    s0 = placed(a0 + c, p, sign, magnitude, place, bias, smallest)
-                            .fma(v, s0);
-                    s1 = placed(a1 + c, p, sign, magnitude, place, bias, smallest)
-                            .fma(v, s1);
-                    s2 = placed(a2 + c, p, sign, magnitude, place, bias, smallest)
-                            .fma(v, s2);
-                    s3 = placed(a3 + c, p, sign, magnitude, place, bias, smallest)
-                            .fma(v, s3);
-                }
-                t0 = s0.fma(FloatVector.broadcast(F, values.scales().get(g0 + g)), t0);
-                t1 = s1.fma(FloatVector.broadcast(F, values.scales().get(g1 + g)), t1);
-                t2 = s2.fma(FloatVector.broadcast(F, values.scales().get(g2 + g)), t2);
-                t3 = s3.fma(FloatVector.broadcast(F, values.scales().get(g3 + g)), t3);
+            int at = FOUR * LANES;
+            for (int b = 0, c = p * WIDTH; at < FOUR * LANES + steps; b += LANES + hop, c += 2 * LANES, at++) {
+                FloatVector u = FloatVector.fromArray(F, x, c);
+                FloatVector v = FloatVector.fromArray(F, x, c + LANES);
+
+                IntVector i0 = (IntVector) ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a0 + b, LITTLE_ENDIAN)
+                        .convertShape(ZERO_EXTEND_B2I, I, p);
+                IntVector j0 = (IntVector) ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a0 + b + hop, LITTLE_ENDIAN)
+                        .convertShape(ZERO_EXTEND_B2I, I, p);
+                j0 = j0.lanewise(LSHR, upper);
+                IntVector m0 = i0.and(magnitude).lanewise(LSHL, place).add(bias);
+                IntVector n0 = j0.and(magnitude).lanewise(LSHL, place).add(bias);
+                m0 = m0.min(m0.reinterpretAsFloats().fma(two, smallest).reinterpretAsInts());
+                n0 = n0.min(n0.reinterpretAsFloats().fma(two, smallest).reinterpretAsInts());
+                m0 = m0.or(i0.lanewise(LSHL, sign).and(Integer.MIN_VALUE));
+                n0 = n0.or(j0.lanewise(LSHL, sign).and(Integer.MIN_VALUE));
+                FloatVector s0 =
+                        n0.reinterpretAsFloats().fma(v, m0.reinterpretAsFloats().mul(u));
+                t0 = s0.fma(FloatVector.broadcast(F, lanes[at]), t0);
+
+                IntVector i1 = (IntVector) ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a1 + b, LITTLE_ENDIAN)
+                        .convertShape(ZERO_EXTEND_B2I, I, p);
+                IntVector j1 = (IntVector) ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a1 + b + hop, LITTLE_ENDIAN)
+                        .convertShape(ZERO_EXTEND_B2I, I, p);
+                j1 = j1.lanewise(LSHR, upper);
+                IntVector m1 = i1.and(magnitude).lanewise(LSHL, place).add(bias);
+                IntVector n1 = j1.and(magnitude).lanewise(LSHL, place).add(bias);
+                m1 = m1.min(m1.reinterpretAsFloats().fma(two, smallest).reinterpretAsInts());
+                n1 = n1.min(n1.reinterpretAsFloats().fma(two, smallest).reinterpretAsInts());
+                m1 = m1.or(i1.lanewise(LSHL, sign).and(Integer.MIN_VALUE));
+                n1 = n1.or(j1.lanewise(LSHL, sign).and(Integer.MIN_VALUE));
+                FloatVector s1 =
+                        n1.reinterpretAsFloats().fma(v, m1.reinterpretAsFloats().mul(u));
+                t1 = s1.fma(FloatVector.broadcast(F, lanes[at + steps]), t1);
+
+                IntVector i2 = (IntVector) ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a2 + b, LITTLE_ENDIAN)
+                        .convertShape(ZERO_EXTEND_B2I, I, p);
+                IntVector j2 = (IntVector) ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a2 + b + hop, LITTLE_ENDIAN)
+                        .convertShape(ZERO_EXTEND_B2I, I, p);
+                j2 = j2.lanewise(LSHR, upper);
+                IntVector m2 = i2.and(magnitude).lanewise(LSHL, place).add(bias);
+                IntVector n2 = j2.and(magnitude).lanewise(LSHL, place).add(bias);
+                m2 = m2.min(m2.reinterpretAsFloats().fma(two, smallest).reinterpretAsInts());
+                n2 = n2.min(n2.reinterpretAsFloats().fma(two, smallest).reinterpretAsInts());
+                m2 = m2.or(i2.lanewise(LSHL, sign).and(Integer.MIN_VALUE));
+                n2 = n2.or(j2.lanewise(LSHL, sign).and(Integer.MIN_VALUE));
+                FloatVector s2 =
+                        n2.reinterpretAsFloats().fma(v, m2.reinterpretAsFloats().mul(u));
+                t2 = s2.fma(FloatVector.broadcast(F, lanes[at + 2 * steps]), t2);
+
+                IntVector i3 = (IntVector) ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a3 + b, LITTLE_ENDIAN)
+                        .convertShape(ZERO_EXTEND_B2I, I, p);
+                IntVector j3 = (IntVector) ByteVector.fromMemorySegment(SPECIES_64, MEMORY, a3 + b + hop, LITTLE_ENDIAN)
+                        .convertShape(ZERO_EXTEND_B2I, I, p);
+                j3 = j3.lanewise(LSHR, upper);
+                IntVector m3 = i3.and(magnitude).lanewise(LSHL, place).add(bias);
+                IntVector n3 = j3.and(magnitude).lanewise(LSHL, place).add(bias);
+                m3 = m3.min(m3.reinterpretAsFloats().fma(two, smallest).reinterpretAsInts());
+                n3 = n3.min(n3.reinterpretAsFloats().fma(two, smallest).reinterpretAsInts());
+                m3 = m3.or(i3.lanewise(LSHL, sign).and(Integer.MIN_VALUE));
+                n3 = n3.or(j3.lanewise(LSHL, sign).and(Integer.MIN_VALUE));
+                FloatVector s3 =
+                        n3.reinterpretAsFloats().fma(v, m3.reinterpretAsFloats().mul(u));
+                t3 = s3.fma(FloatVector.broadcast(F, lanes[at + 3 * steps]), t3);
             }
             t0.intoArray(lanes, 0 + p * WIDTH);
             t1.intoArray(lanes, 8 + p * WIDTH);
             t2.intoArray(lanes, 16 + p * WIDTH);
             t3.intoArray(lanes, 24 + p * WIDTH);
         }
-    }
-
-    /// With their exponent and mantissa in a float32's place, and the difference of the biases added, codes are
-    /// normal numbers, `(1 + m)·2^(e - bias)`. Those with an exponent of 0 mean `m·2^(1 - bias)`, which is twice
-    /// that less `2^(1 - bias)`, and the smaller of the two for no others.
-    private static FloatVector placed(
-            long address, int p, int sign, int magnitude, int place, int bias, float smallest) {
-        IntVector codes = (IntVector) ByteVector.fromMemorySegment(SPECIES_64, MEMORY, address, LITTLE_ENDIAN)
-                .convertShape(ZERO_EXTEND_B2I, I, p);
-        IntVector normal = codes.and(magnitude).lanewise(LSHL, place).add(bias);
-        FloatVector number = normal.reinterpretAsFloats();
-        IntVector tiny = number.add(number).add(smallest).reinterpretAsInts();
-        return normal.min(tiny)
-                .or(codes.lanewise(LSHL, sign).and(Integer.MIN_VALUE))
-                .reinterpretAsFloats();
     }
 }

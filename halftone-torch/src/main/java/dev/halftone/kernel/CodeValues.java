@@ -27,19 +27,18 @@ import java.util.Arrays;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
-/// What codes stand for: `scale · number + offset`, with a scale and an offset for each group of neighbours in a row.
+/// What codes stand for: `scale · number + times · offset`, with a scale and an offset for each group of neighbours in
+/// a
+/// row. Codes that share a byte are whole unsigned numbers, as [GridMatrix] packs them, or floats.
 ///
 /// Where the arithmetic of a grid is in bfloat16, its values are these, rounded.
 ///
-/// @param numbers by code, as its bits lie in a byte: whole where several share one, and within a signed byte where
-/// they
-///     are no floats
-/// @param format of numbers that are floats, which those of codes that share a byte are in halves; null where they are
-///     whole
+/// @param signed whether codes of a whole byte are signed numbers
+/// @param format of numbers that are floats; null where a code is the number
 /// @param scales one a group; a byte each where the grid stores bytes
 /// @param offsets one a group; null where all are 0
 @SuppressWarnings("ArrayRecordComponent")
-record CodeValues(float[] numbers, @Nullable MiniFloat format, Scales scales, float @Nullable [] offsets) {
+record CodeValues(boolean signed, @Nullable MiniFloat format, Scales scales, float @Nullable [] offsets, float times) {
     /// Numbers in as few bytes as they are stored in.
     ///
     /// @param bytes null where `numbers` are the scales themselves, else the places in `numbers` where they stand
@@ -47,6 +46,19 @@ record CodeValues(float[] numbers, @Nullable MiniFloat format, Scales scales, fl
     record Scales(byte @Nullable [] bytes, float[] numbers) {
         float get(int i) {
             return bytes == null ? numbers[i] : numbers[bytes[i] & 0xff];
+        }
+
+        /// Writes those of some groups from the group `from` on, the `i`th to `to[at + i]`.
+        void spread(int from, int[] groups, float[] to, int at) {
+            if (bytes == null) {
+                for (int i = 0; i < groups.length; i++) {
+                    to[at + i] = numbers[from + groups[i]];
+                }
+            } else {
+                for (int i = 0; i < groups.length; i++) {
+                    to[at + i] = numbers[bytes[from + groups[i]] & 0xff];
+                }
+            }
         }
 
         /// Makes the scale of a group NaN.
@@ -67,23 +79,21 @@ record CodeValues(float[] numbers, @Nullable MiniFloat format, Scales scales, fl
             return of(packed, chain.second(), perByte, groups);
         }
         MiniFloat format = format(grid);
-        int bits = Byte.SIZE / perByte;
-        // What is taken from the bits of a code to give its number, so that it fits a signed byte.
-        int less =
-                perByte > 1 ? GridMatrix.offset(grid) : grid.codeDtype() == DType.I8 || grid.codeBits() < 8 ? 0 : 128;
-        float[] numbers = new float[1 << bits];
-        for (int i = 0; i < numbers.length; i++) {
-            numbers[i] = format == null ? (byte) (i - less) : format.decode((byte) i) * (perByte > 1 ? 2 : 1);
-        }
         Scales scales = scales(packed, grid, groups);
-        // Zero points belong to the codes themselves.
-        float[] offsets = offsets(packed, grid, scales, groups, perByte > 1 || format != null ? 0 : less);
-        if (format != null && perByte > 1) {
-            for (int i = 0; i < scales.numbers().length; i++) {
-                scales.numbers()[i] /= 2;
-            }
+        boolean signed = grid.codeDtype() == DType.I8;
+        // What makes a code the number that is scaled.
+        int middle = (perByte > 1 ? GridMatrix.offset(grid) : 0) + (grid instanceof Int4Grid g ? g.middle() : 0);
+        Tensor zeroPoint = packed.zeroPoint();
+        if (zeroPoint == null) {
+            return new CodeValues(signed, format, scales, middle == 0 ? null : scales.numbers(), -middle);
         }
-        return new CodeValues(numbers, format, scales, offsets);
+        boolean minimum = grid instanceof Int4Grid || grid instanceof GgufGrid;
+        float[] offsets = each(Torch.floats(zeroPoint), groups);
+        for (int i = 0; i < offsets.length; i++) {
+            float scale = scales.get(i);
+            offsets[i] = (minimum ? offsets[i] : -offsets[i] * scale) - middle * scale;
+        }
+        return new CodeValues(signed, format, scales, offsets, 1);
     }
 
     private static @Nullable MiniFloat format(Grid grid) {
@@ -133,22 +143,6 @@ record CodeValues(float[] numbers, @Nullable MiniFloat format, Scales scales, fl
             case ChainedGrid g -> unit(scale, tensorScale, g.second());
             case Q8Grid _, StaticGrid _ -> throw new IllegalArgumentException("no grid of weights: " + grid);
         };
-    }
-
-    private static float @Nullable [] offsets(Quantized q, Grid grid, Scales scales, int groups, int less) {
-        Tensor zeroPoint = q.zeroPoint();
-        float[] zeros = zeroPoint == null ? null : each(Torch.floats(zeroPoint), groups);
-        int middle = (grid instanceof Int4Grid g ? g.middle() : 0) - less;
-        if (zeros == null && middle == 0) {
-            return null;
-        }
-        boolean minimum = grid instanceof Int4Grid || grid instanceof GgufGrid;
-        float[] offsets = new float[groups];
-        for (int i = 0; i < offsets.length; i++) {
-            float zero = zeros == null ? 0 : minimum ? zeros[i] : -zeros[i] * scales.get(i);
-            offsets[i] = zero - middle * scales.get(i);
-        }
-        return offsets;
     }
 
     /// A number for each group, also where all share one.

@@ -11,16 +11,21 @@ import java.util.Objects;
 interface FourRows extends RowMatrix {
     int FOUR = 4;
 
+    /// Floats that a product of four rows works in: at least the lanes of its sums.
+    default int scratch() {
+        return FOUR * RowVectors.LANES;
+    }
+
     /// The products of four rows, which need not differ.
     ///
-    /// @param lanes receives the lanes of the four sums, [RowVectors#LANES] each
+    /// @param lanes of the length of [#scratch]: receives the lanes of the four sums, [RowVectors#LANES] each
     void four(float[] x, int r0, int r1, int r2, int r3, float[] lanes);
 
     @Override
     default void multiply(float[] x, float[] y, int from, int to) {
         Objects.checkFromToIndex(from, to, rows());
         Objects.checkFromToIndex(0, columns(), x.length);
-        float[] lanes = new float[FOUR * RowVectors.LANES];
+        float[] lanes = new float[scratch()];
         int apart = (to - from + FOUR - 1) / FOUR;
         for (int r0 = from; r0 < from + apart; r0++) {
             int r1 = Math.min(r0 + apart, to - 1);

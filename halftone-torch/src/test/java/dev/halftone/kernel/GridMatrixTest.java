@@ -32,7 +32,13 @@ class GridMatrixTest {
                 GridKernel kernel = Kernels.of(null, grid, x);
                 Quantized q = kernel.quantize(x);
                 GridMatrix packed = GridMatrix.of(q, grid);
-                assertThat(packed.dequantize().equal(kernel.dequantize(q))).isTrue();
+                Tensor all = kernel.dequantize(q);
+                assertThat(packed.dequantize().equal(all)).isTrue();
+                assertThat(packed.quantized(0, 6).codes().equal(q.codes())).isTrue();
+                assertThat(packed.quantized(2, 3).codes().equal(q.codes().narrow(0, 2, 3)))
+                        .isTrue();
+                Tensor ids = Torch.of(new int[] {5, 0, 5, 3}, 2, 2);
+                assertThat(packed.rows(ids).equal(Ops.embedding(all, ids))).isTrue();
                 int perByte = grid.codeBits() <= 2 ? 4 : grid.codeBits() <= 4 ? 2 : 1;
                 assertThat(packed.parts().getFirst().numel()).isEqualTo(6L * columns / perByte);
             }

@@ -39,17 +39,16 @@ final class RowMatrixBench {
         float[] scales = new float[ROWS * COLUMNS / 16];
         CodeValues.Scales floats = new CodeValues.Scales(null, scales);
         CodeValues.Scales bytes = new CodeValues.Scales(new byte[scales.length], new float[256]);
-        float[] numbers = new float[256];
-        run("2-bit codes", new CodeRows(w, ROWS, COLUMNS, 4, 32, new CodeValues(numbers, null, floats, null)));
-        run("4-bit codes", new CodeRows(w, ROWS, COLUMNS, 2, 32, new CodeValues(numbers, null, floats, null)));
-        run("4-bit, offsets", new CodeRows(w, ROWS, COLUMNS, 2, 32, new CodeValues(numbers, null, floats, scales)));
-        run("mxfp4", new CodeRows(w, ROWS, COLUMNS, 2, 32, new CodeValues(numbers, MiniFloat.E2M1, bytes, null)));
-        run("nvfp4", new CodeRows(w, ROWS, COLUMNS, 2, 16, new CodeValues(numbers, MiniFloat.E2M1, bytes, null)));
-        run("8-bit codes", new CodeRows(w, ROWS, COLUMNS, 1, 32, new CodeValues(numbers, null, floats, null)));
+        run("2-bit codes", new CodeRows(w, ROWS, COLUMNS, 4, 32, new CodeValues(true, null, floats, null, 1)));
+        run("4-bit codes", new CodeRows(w, ROWS, COLUMNS, 2, 32, new CodeValues(true, null, floats, null, 1)));
+        run("4-bit, offsets", new CodeRows(w, ROWS, COLUMNS, 2, 32, new CodeValues(true, null, floats, scales, 1)));
+        run("mxfp4", new CodeRows(w, ROWS, COLUMNS, 2, 32, new CodeValues(true, MiniFloat.E2M1, bytes, null, 1)));
+        run("nvfp4", new CodeRows(w, ROWS, COLUMNS, 2, 16, new CodeValues(true, MiniFloat.E2M1, bytes, null, 1)));
+        run("8-bit codes", new CodeRows(w, ROWS, COLUMNS, 1, 32, new CodeValues(true, null, floats, null, 1)));
         run(
                 "float8",
-                new CodeRows(w, ROWS, COLUMNS, 1, COLUMNS, new CodeValues(numbers, MiniFloat.E4M3, floats, null)));
-        run("mxfp8", new CodeRows(w, ROWS, COLUMNS, 1, 32, new CodeValues(numbers, MiniFloat.E4M3, bytes, null)));
+                new CodeRows(w, ROWS, COLUMNS, 1, COLUMNS, new CodeValues(true, MiniFloat.E4M3, floats, null, 1)));
+        run("mxfp8", new CodeRows(w, ROWS, COLUMNS, 1, 32, new CodeValues(true, MiniFloat.E4M3, bytes, null, 1)));
         for (GgmlType type : new GgmlType[] {GgmlType.Q4_0, GgmlType.Q5_0, GgmlType.Q5_1, GgmlType.MXFP4}) {
             run(type + ", decoded", new DecodedRows(type, w, ROWS, COLUMNS));
         }
