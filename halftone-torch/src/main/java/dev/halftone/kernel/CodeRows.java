@@ -46,7 +46,7 @@ final class CodeRows implements FourRows {
     private final int group;
     private final CodeValues values;
 
-    /// Codes in a step: two vectors of numbers, of as many tables as there are.
+    /// Codes in a step: two vectors of each pass.
     private final int step;
 
     /// What of a row is taken in steps, all of it where they divide its groups; the rest is added one by one.

@@ -38,11 +38,14 @@ public interface RowMatrix {
                 : Optional.empty();
     }
 
-    /// A matrix of codes of any grid, packed as [GridMatrix] packs them; empty elsewhere than on the CPU.
+    /// A matrix of codes of any grid, packed as [GridMatrix] packs them; empty where it has none, and elsewhere than on
+    /// the CPU.
     ///
     /// @param perByte codes in a byte
     static Optional<RowMatrix> of(Quantized packed, Grid grid, int perByte) {
-        return usable(packed.codes()) ? Optional.of(CodeRows.of(packed, grid, perByte)) : Optional.empty();
+        return usable(packed.codes()) && packed.codes().numel() > 0
+                ? Optional.of(CodeRows.of(packed, grid, perByte))
+                : Optional.empty();
     }
 
     /// A matrix in blocks of a GGUF file, of any type that can be read.
