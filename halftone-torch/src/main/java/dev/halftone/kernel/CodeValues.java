@@ -27,9 +27,8 @@ import java.util.Arrays;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
-/// What codes stand for: `scale · number + times · offset`, with a scale and an offset for each group of neighbours in
-/// a
-/// row. Codes that share a byte are whole unsigned numbers, as [GridMatrix] packs them, or floats.
+/// What codes stand for: `scale · number + times · offset`, with a scale and an offset for each group of neighbours
+/// in a row. Codes that share a byte are whole unsigned numbers, as [GridMatrix] packs them, or floats.
 ///
 /// Where the arithmetic of a grid is in bfloat16, its values are these, rounded.
 ///
@@ -37,6 +36,7 @@ import org.jspecify.annotations.Nullable;
 /// @param format of numbers that are floats; null where a code is the number
 /// @param scales one a group; a byte each where the grid stores bytes
 /// @param offsets one a group; null where all are 0
+/// @param times what the offsets are multiplied by: so those that are a multiple of the scales need no array
 @SuppressWarnings("ArrayRecordComponent")
 record CodeValues(boolean signed, @Nullable MiniFloat format, Scales scales, float @Nullable [] offsets, float times) {
     /// Numbers in as few bytes as they are stored in.
