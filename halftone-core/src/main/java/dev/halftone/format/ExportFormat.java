@@ -55,8 +55,7 @@ public enum ExportFormat {
     }
 
     /// Whether inputs are quantized by whoever reads it, as the artifact does it: it says how, or, of llama.cpp's
-    /// blocks,
-    /// everyone knows.
+    /// blocks, everyone knows.
     public boolean quantizesActivations() {
         return switch (this) {
             case HF -> false;

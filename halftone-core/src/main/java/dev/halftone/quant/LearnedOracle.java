@@ -26,10 +26,9 @@ import org.jspecify.annotations.Nullable;
 ///     ∂s = the same · (1 / √(n · qmax))                LSQ's gradient scale
 ///     ∂z = - Σ ⌊g · s⌉d  where the gradient stops
 ///
-/// Without the roundings the first is `Σ g · (q - x/s)` inside the range and `Σ g · q` where the clamp holds: equation
-/// 3
-/// of LSQ. Under [GradientRule#IDENTITY] the values' gradient passes everywhere; that of the scale then stops as under
-/// CLOSED, for a scale whose clamped values did not count would never grow.
+/// Without the roundings the first is `Σ g · (q - x/s)` inside the range and `Σ g · q` where the clamp holds:
+/// equation 3 of LSQ. Under [GradientRule#IDENTITY] the values' gradient passes everywhere; that of the scale then
+/// stops as under CLOSED, for a scale whose clamped values did not count would never grow.
 public record LearnedOracle(LearnedGrid grid) implements Oracle {
     /// The smallest scale that training starts with.
     public static final float EPS = 1e-9f;

@@ -6,9 +6,8 @@ import java.nio.file.Path;
 
 /// How an artifact is written in an [ExportFormat], and read again.
 ///
-/// The recipe `export` asks [ExportFormat#require] and [#check] before it loads a weight, lets [#write] write beside
-/// the
-/// place that was asked for, compares what [#read] finds there with the artifact (codes, scales, values,
+/// The recipe `export` asks [ExportFormat#require] and [#check] before it loads a weight, lets [#write] write
+/// beside the place that was asked for, compares what [#read] finds there with the artifact (codes, scales, values,
 /// outputs), and only then renames it.
 public interface Exporter {
     /// Looks at what stands beside the weights.

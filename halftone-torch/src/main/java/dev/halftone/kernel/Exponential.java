@@ -19,9 +19,8 @@ final class Exponential {
     /// ln 2 in two parts, the first of which has few bits: its product with n is exact.
     private static final float LN2_HIGH = 0x1.63p-1f;
     private static final float LN2_LOW = -0x1.bd0106p-13f;
-    /// Added and subtracted again, it rounds to integers what is smaller than 2^22. In between the integer stands in
-    /// the
-    /// lowest bits; moved to the exponent's place, it is the power of two.
+    /// Added and subtracted again, it rounds to integers what is smaller than 2^22. In between the integer stands
+    /// in the lowest bits; moved to the exponent's place, it is the power of two.
     private static final float ROUNDER = 0x1.8p23f;
     private static final int EXPONENT = 23;
     private static final int ONE = 0x3f800000;

@@ -4,10 +4,9 @@ import java.util.Objects;
 
 /// A matrix whose rows are multiplied four at a time.
 ///
-/// The four lie far apart. Processors fetch memory ahead of a loop that walks through it, but no further than to the
-/// end
-/// of a page of 4 kB: a loop over one row after another waits at each page anew, twice as long in all as it computes.
-/// Four walks at once wait together, and share what they load of `x`.
+/// The four lie far apart. Processors fetch memory ahead of a loop that walks through it, but no further than to
+/// the end of a page of 4 kB: a loop over one row after another waits at each page anew, twice as long in all as it
+/// computes. Four walks at once wait together, and share what they load of `x`.
 interface FourRows extends RowMatrix {
     int FOUR = 4;
 

@@ -56,9 +56,12 @@ public interface RowMatrix {
             return Optional.empty();
         }
         MemorySegment w = Torch.memory(bytes);
+        if (BlockRows.reads(type)) {
+            return Optional.of(new BlockRows(type, w, rows, columns));
+        }
         return Optional.of(
-                BlockRows.reads(type)
-                        ? new BlockRows(type, w, rows, columns)
+                FiveBitRows.reads(type)
+                        ? new FiveBitRows(type, w, rows, columns)
                         : new DecodedRows(type, w, rows, columns));
     }
 

@@ -10,10 +10,10 @@ import jdk.incubator.vector.VectorSpecies;
 /// A vector of eight floats is one step; machines with vectors of four do each loop twice, for the lower and for the
 /// upper lanes; wider ones use eight lanes of them. Element `i` is added in lane `i mod 8`.
 ///
-/// The loops of [FloatRows], [CodeRows] and [BlockRows] are alike and written out, one for each way to load a vector
-/// and
-/// each of four rows: a method that is passed in, or is not inlined for another reason, makes an object of every vector
-/// that it gives, and the compiler stops inlining methods of ours, not the JDK's, after 8000 bytes of bytecode.
+/// The loops of [FloatRows], [CodeRows], [BlockRows] and [FiveBitRows] are alike and written out, one for each way to
+/// load a vector and each of four rows: a method that is passed in, or is not inlined for another reason, makes an
+/// object of every vector that it gives, and the compiler stops inlining methods of ours, not the JDK's, after 8000
+/// bytes of bytecode.
 final class RowVectors {
     /// Lanes that a sum has on every machine.
     static final int LANES = 8;

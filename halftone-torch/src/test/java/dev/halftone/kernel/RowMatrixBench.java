@@ -36,6 +36,8 @@ final class RowMatrixBench {
         run("Q8_0", new BlockRows(GgmlType.Q8_0, w, ROWS, COLUMNS));
         run("Q4_0", new BlockRows(GgmlType.Q4_0, w, ROWS, COLUMNS));
         run("Q4_1", new BlockRows(GgmlType.Q4_1, w, ROWS, COLUMNS));
+        run("Q5_0", new FiveBitRows(GgmlType.Q5_0, w, ROWS, COLUMNS));
+        run("Q5_1", new FiveBitRows(GgmlType.Q5_1, w, ROWS, COLUMNS));
         float[] scales = new float[ROWS * COLUMNS / 16];
         CodeValues.Scales floats = new CodeValues.Scales(null, scales);
         CodeValues.Scales bytes = new CodeValues.Scales(new byte[scales.length], new float[256]);

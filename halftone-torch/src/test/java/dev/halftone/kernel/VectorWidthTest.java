@@ -134,6 +134,8 @@ class VectorWidthTest {
                 new BlockRows(GgmlType.Q4_0, w, 3, 96),
                 new BlockRows(GgmlType.Q4_1, w, 3, 96),
                 new BlockRows(GgmlType.Q8_0, w, 3, 96),
+                new FiveBitRows(GgmlType.Q5_0, w, 3, 96),
+                new FiveBitRows(GgmlType.Q5_1, w, 3, 96),
                 codes(w, 1, null, numbers),
                 codes(w, 2, null, numbers),
                 codes(w, 4, null, numbers),

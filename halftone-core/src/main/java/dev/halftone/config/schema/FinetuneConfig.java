@@ -9,8 +9,7 @@ import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
 /// The recipes `full`, `qat`, `lora` and `qat_lora`: all weights of a model or adapters of them are trained, under
-/// `qat`
-/// and `qat_lora` against the grid of a quantization scheme.
+/// `qat` and `qat_lora` against the grid of a quantization scheme.
 @Foreign(
         value = {"compile", "enable_expandable_segments", "low_cpu_ram", "enable_async_checkpointing"},
         why = "it changes speed or memory, not results")

@@ -20,9 +20,8 @@ final class Runs {
         this.lengths = lengths;
     }
 
-    /// Whether the tokens are runs of one character, made of that and each other, and texts of it are cut alike with
-    /// the
-    /// list and without.
+    /// Whether the tokens are runs of one character, made of that and each other, and texts of it are cut alike
+    /// with the list and without.
     ///
     /// @param ways to merge two pieces, with a space between, first to last: all that make one of the tokens
     static boolean cutAlike(Set<String> tokens, List<String> ways) {
