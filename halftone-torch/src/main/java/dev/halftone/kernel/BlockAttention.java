@@ -5,10 +5,13 @@ import dev.halftone.torch.NoGrad;
 import dev.halftone.torch.Ops;
 import dev.halftone.torch.Scope;
 import dev.halftone.torch.Torch;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.atomic.AtomicReference;
 import org.bytedeco.pytorch.GradMode;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 
 /// Causal attention in bfloat16 on a CPU, `softmax(q · kᵀ · scale) · v`, differentiable, a block of queries at a time.
 ///
@@ -86,22 +89,30 @@ public final class BlockAttention {
     private void record(Tensor y, Tensor... inputs) {
         List<Tensor> kept = List.of(q_BHSD, k_BGTD, v_BGTD);
         kept.forEach(Scope::own);
-        List<AtomicReference<Tensor>> gradients =
-                List.of(new AtomicReference<>(), new AtomicReference<>(), new AtomicReference<>());
+        List<@Nullable AtomicReference<@Nullable Tensor>> gradients = new ArrayList<>();
+        for (Tensor input : inputs) {
+            AtomicReference<@Nullable Tensor> gradient = new AtomicReference<>();
+            boolean wanted = input.requires_grad();
+            gradients.add(wanted ? gradient : null);
+            if (wanted) {
+                Hooks.onGradient(input, _ -> {
+                    try (Tensor own = Objects.requireNonNull(gradient.getAndSet(null))) {
+                        return own.detach();
+                    }
+                });
+            }
+        }
         Hooks.onGradient(y, upstream -> {
             Tensor[] all = backward(upstream);
             kept.forEach(Tensor::close);
-            for (int i = 0; i < inputs.length; i++) {
-                gradients.get(i).set(Scope.own(all[i]));
+            for (int i = 0; i < all.length; i++) {
+                AtomicReference<@Nullable Tensor> gradient = gradients.get(i);
+                if (gradient != null) {
+                    gradient.set(Scope.own(all[i]));
+                }
             }
             return upstream;
         });
-        for (int i = 0; i < inputs.length; i++) {
-            AtomicReference<Tensor> gradient = gradients.get(i);
-            if (inputs[i].requires_grad()) {
-                Hooks.onGradient(inputs[i], _ -> gradient.getAndSet(null));
-            }
-        }
     }
 
     private void forward(Tensor y_BHSD) {

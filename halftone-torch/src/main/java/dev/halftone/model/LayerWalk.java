@@ -74,7 +74,10 @@ final class LayerWalk {
             Visit v = visits.pop();
             Tensor out_BSD = v.out_BSD == null ? again(v) : v.out_BSD;
             if (out_BSD.requires_grad()) {
-                Ops.backward(out_BSD, above_BSD.grad());
+                // The gradients that hooks give are this scope's: they need not wait for the end of the step.
+                try (Scope _ = Scope.open()) {
+                    Ops.backward(out_BSD, above_BSD.grad());
+                }
             }
             out_BSD.close();
             above_BSD.close();
