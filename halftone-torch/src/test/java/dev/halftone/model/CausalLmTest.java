@@ -168,23 +168,31 @@ class CausalLmTest {
         return both;
     }
 
+    /// A leak shows in each of the stretches of steps, what compilers, the collector and allocators take now and then
+    /// in
+    /// some.
     @Test
-    void nativeMemoryStaysFlatOverFiftySteps() {
+    void nativeMemoryStaysFlatOverManySteps() {
         CausalLm model = model(DType.F32);
         model.setComputeDtype(DType.BF16);
-        long pointers = 0;
-        long bytes = 0;
-        for (int i = 0; i < 50; i++) {
-            model.lossAndBackward(tokens, targets, targets.count());
-            Gradients.clear(model.namedParameters().values());
-            model.namedParameters().values().forEach(Parameter::changed);
-            if (i == 5) {
-                pointers = Pointer.totalCount();
-                bytes = Pointer.physicalBytes();
+        step(model);
+        long pointers = Pointer.totalCount();
+        long least = Long.MAX_VALUE;
+        for (int stretch = 0; stretch < 5; stretch++) {
+            long before = Pointer.physicalBytes();
+            for (int i = 0; i < 40; i++) {
+                step(model);
             }
+            least = Math.min(least, Pointer.physicalBytes() - before);
         }
         assertThat(Pointer.totalCount()).isLessThanOrEqualTo(pointers);
-        assertThat(Pointer.physicalBytes() - bytes).isLessThan(64L << 20);
+        assertThat(least).isLessThan(32L << 20);
+    }
+
+    private void step(CausalLm model) {
+        model.lossAndBackward(tokens, targets, targets.count());
+        Gradients.clear(model.namedParameters().values());
+        model.namedParameters().values().forEach(Parameter::changed);
     }
 
     @Test
