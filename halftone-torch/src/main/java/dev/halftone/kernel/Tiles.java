@@ -120,11 +120,7 @@ final class Tiles {
         for (int i = whole; i < count; i++) {
             sums[i - whole] = Math.fma(a[i], b[i], sums[i - whole]);
         }
-        double total = 0;
-        for (float sum : sums) {
-            total += sum;
-        }
-        return total;
+        return total(sums);
     }
 
     /// The sum of `count` values, in the order of [#dot].
@@ -141,6 +137,10 @@ final class Tiles {
         for (int i = whole; i < count; i++) {
             sums[i - whole] += x[i];
         }
+        return total(sums);
+    }
+
+    private static double total(float[] sums) {
         double total = 0;
         for (float sum : sums) {
             total += sum;
