@@ -178,15 +178,23 @@ public record Int4Oracle(Int4Grid grid) implements Oracle {
 
     /// Gradient of one value, where none flows into the scale.
     public static float gradient(float x, float upstream, Block block, Int4Grid grid, GradientRule rule) {
-        if (rule == GradientRule.IDENTITY) {
-            return upstream;
-        }
-        boolean passes = passes(unclamped(x, block, grid), grid, rule);
+        return rule == GradientRule.IDENTITY
+                ? upstream
+                : gradient(upstream, passes(x, block, grid, rule), block.stored(), grid);
+    }
+
+    /// Gradient of one value, where none flows into the scale, from whether it passes.
+    public static float gradient(float upstream, boolean passes, float stored, Int4Grid grid) {
         if (grid.rule() != Int4Grid.Rule.TINYGEMM) {
             return passes ? upstream : 0;
         }
-        float a = passes ? round(upstream * block.stored(), grid.dtype()) : 0;
-        return round(round(a / block.stored(), grid.stepDtype()), grid.dtype());
+        float a = passes ? round(upstream * stored, grid.dtype()) : 0;
+        return round(round(a / stored, grid.stepDtype()), grid.dtype());
+    }
+
+    /// Whether one value gets a gradient.
+    public static boolean passes(float x, Block block, Int4Grid grid, GradientRule rule) {
+        return passes(unclamped(x, block, grid), grid, rule);
     }
 
     /// Gradient of a group through its minimum and maximum.

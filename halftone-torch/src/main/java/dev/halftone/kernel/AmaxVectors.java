@@ -28,7 +28,7 @@ import org.jspecify.annotations.Nullable;
 /// oracle's scalar functions.
 ///
 /// @param shared what the whole tensor is quantized with; null where each block has its own
-record AmaxVectors(AmaxGrid grid, @Nullable Block shared) implements VectorBlocks {
+record AmaxVectors(AmaxGrid grid, @Nullable Block shared) implements EachBlock {
     private static final int MAGNITUDE = 0x7fffffff;
     /// Added and subtracted again, it rounds to integers, half to even, what is smaller than 2^22.
     private static final float ROUNDER = 0x1.8p23f;

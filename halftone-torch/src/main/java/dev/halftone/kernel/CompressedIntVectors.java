@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
 ///
 /// @param given what every block is quantized with; null where each chooses for itself
 record CompressedIntVectors(
-        CompressedIntGrid grid, @Nullable Block given) implements VectorBlocks {
+        CompressedIntGrid grid, @Nullable Block given) implements EachBlock {
     /// Added and subtracted again, it rounds to integers, half to even, what is smaller than 2^22. Zeros
     /// become +0.
     private static final float ROUNDER = 0x1.8p23f;

@@ -22,7 +22,7 @@ import jdk.incubator.vector.IntVector;
 ///
 /// What is left at the end of a block, when whole vectors have been cut from it, goes through the oracle's scalar
 /// functions, and so does all of float16, in which nobody trains on a CPU.
-record GgufVectors(GgufGrid grid) implements VectorBlocks {
+record GgufVectors(GgufGrid grid) implements EachBlock {
 
     @Override
     public void fakeQuantize(float[] x, int from, int to) {

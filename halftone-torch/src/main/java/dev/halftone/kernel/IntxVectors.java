@@ -22,122 +22,160 @@ import org.jspecify.annotations.Nullable;
 /// functions, and so does all of float16, in which nobody trains on a CPU.
 ///
 /// On two cores with AVX-512, a bfloat16 weight of 1536x576 in groups of 32 takes 0.4 ms, and its gradient by
-/// [IntxNotes] 0.2 ms: an eighth and a twentieth of what [AtenIntx] takes (best of 200 runs by `KernelBench`, which
+/// [BlockNotes] 0.2 ms: an eighth and a twentieth of what [AtenIntx] takes (best of 200 runs by `KernelBench`, which
 /// states the command).
 ///
 /// @param given what every block is quantized with; null where each chooses for itself
-record IntxVectors(IntxGrid grid, @Nullable Block given) implements VectorBlocks {
+record IntxVectors(IntxGrid grid, @Nullable Block given) implements NotedBlocks {
     /// Added and subtracted again, it rounds to integers, half to even, what is smaller than 2^22; codes are.
     private static final float ROUNDER = 0x1.8p23f;
 
     @Override
-    public void fakeQuantize(float[] x, int from, int to) {
-        fakeQuantize(x, from, to, block(x, from, to), grid);
-    }
-
-    @Override
-    public void gradient(float[] x, float[] g, int from, int to, GradientRule rule) {
-        if (rule != GradientRule.IDENTITY) {
-            gradient(x, g, from, to, block(x, from, to), grid, rule);
+    public void fakeQuantizeAll(
+            float[] x, int count, int group, GradientRule rule, float[] scales, Passes passes, int first) {
+        if (!dense(group)) {
+            for (int from = 0; from < count; from += group) {
+                Block block = block(x, from, from + group);
+                scales[first + from / group] = block.scale();
+                note(x, from, group, block, grid, rule, passes, first + from / group);
+                fakeQuantize(x, from, from + group, block, grid);
+            }
+            return;
         }
+        float[] inverses = new float[count / group];
+        float[] zeroPoints = new float[count / group];
+        if (grid.symmetric() && given == null) {
+            symmetricScales(x, count, group, scales, first);
+            for (int b = 0; b < inverses.length; b++) {
+                inverses[b] = inverse(scales[first + b], grid);
+            }
+        } else {
+            for (int b = 0; b < inverses.length; b++) {
+                Block block = block(x, b * group, (b + 1) * group);
+                scales[first + b] = block.scale();
+                inverses[b] = block.inverse();
+                zeroPoints[b] = block.zeroPoint();
+            }
+        }
+        codes(x, count, group, inverses, zeroPoints);
+        note(x, count, rule, passes, first);
+        offsets(x, count, group, zeroPoints);
+        multiply(x, count, group, scales, first);
     }
 
     private Block block(float[] x, int from, int to) {
         return given == null ? choose(x, from, to, grid) : given;
     }
 
-    @Override
-    public void fakeQuantizeAll(float[] x, int count, int group) {
-        Block[] blocks = blocks(x, count, group);
-        for (int b = 0; b < blocks.length; b++) {
-            fakeQuantize(x, b * group, (b + 1) * group, blocks[b], grid);
+    /// The scales of all blocks of `x[0, count)`.
+    private void symmetricScales(float[] x, int count, int group, float[] scales, int first) {
+        int end = first + count / group;
+        for (int b = first, from = 0; b < end; b++, from += group) {
+            scales[b] = Tiles.amax(x, from, from + group);
+        }
+        int b = first;
+        for (; b <= end - LANES; b += LANES) {
+            FloatVector range = FloatVector.fromArray(F, scales, b);
+            Tiles.round(range.div(grid.steps()), grid.dtype()).max(grid.eps()).intoArray(scales, b);
+        }
+        for (; b < end; b++) {
+            scales[b] = IntxOracle.choose(0, scales[b], grid).scale();
         }
     }
 
-    @Override
-    public void gradientAll(float[] x, float[] g, int count, int group, GradientRule rule) {
-        if (rule != GradientRule.IDENTITY) {
-            Block[] blocks = blocks(x, count, group);
-            for (int b = 0; b < blocks.length; b++) {
-                gradient(x, g, b * group, (b + 1) * group, blocks[b], grid, rule);
+    private static float inverse(float scale, IntxGrid grid) {
+        return Rounding.round(1 / scale, grid.scaleDtype());
+    }
+
+    // A method for each short loop: C2 does not inline as many vector operations as one loop of them all would
+    // have, and makes objects of the vectors. Each runs through all blocks, whose few vectors would not pay for a
+    // loop of their own.
+
+    /// The codes before they are clamped.
+    private void codes(float[] x, int count, int group, float[] inverses, float[] zeroPoints) {
+        for (int i = 0, b = 0, end = group; i < count; i += LANES) {
+            if (i == end) {
+                b++;
+                end += group;
             }
+            unclamped(FloatVector.fromArray(F, x, i), inverses[b], zeroPoints[b], grid)
+                    .intoArray(x, i);
         }
     }
 
-    /// [#fakeQuantize] of a block, and where its gradient passes: bit `i` of the words from `word` on.
-    void fakeQuantize(float[] x, int from, int count, Block block, int[] passes, int word, GradientRule rule) {
-        int i = 0;
-        if (vectors(grid)) {
-            float margin = margin(rule);
-            for (; i <= count - LANES; i += LANES) {
-                FloatVector t = unclamped(FloatVector.fromArray(F, x, from + i), block, grid);
-                note(passes, word, i, (int) passes(t, grid, margin).toLong());
-                offset(t, block, grid).intoArray(x, from + i);
+    private void note(float[] codes, int count, GradientRule rule, Passes passes, int first) {
+        float margin = margin(rule);
+        for (int i = 0; i < count; i += LANES) {
+            FloatVector t = FloatVector.fromArray(F, codes, i);
+            passes.set(first, i, (int) passes(t, grid, margin).toLong());
+        }
+    }
+
+    /// The codes less their zero points.
+    private void offsets(float[] codes, int count, int group, float[] zeroPoints) {
+        float low = grid.qmin();
+        float high = grid.qmax();
+        for (int i = 0, b = 0, end = group; i < count; i += LANES) {
+            if (i == end) {
+                b++;
+                end += group;
             }
-            Tiles.scale(x, from, i, block.scale(), grid.dtype());
-        }
-        for (; i < count; i++) {
-            note(passes, word, i, IntxOracle.passes(x[from + i], block, grid, rule) ? 1 : 0);
-            x[from + i] = IntxOracle.fakeQuantize(x[from + i], block, grid);
+            FloatVector t = FloatVector.fromArray(F, codes, i);
+            t.max(low).min(high).sub(zeroPoints[b]).intoArray(codes, i);
         }
     }
 
-    /// The first bits of a word replace what stood there.
-    private static void note(int[] passes, int word, int i, int bits) {
-        int at = word + i / Integer.SIZE;
-        int shift = i % Integer.SIZE;
-        passes[at] = shift == 0 ? bits : passes[at] | bits << shift;
+    private void multiply(float[] x, int count, int group, float[] scales, int first) {
+        for (int i = 0, b = first, end = group; i < count; i += LANES) {
+            if (i == end) {
+                b++;
+                end += group;
+            }
+            Tiles.round(FloatVector.fromArray(F, x, i).mul(scales[b]), grid.dtype())
+                    .intoArray(x, i);
+        }
+    }
+
+    @Override
+    public void gradientAll(float[] g, int count, int group, float[] scales, Passes passes, int first) {
+        if (!dense(group)) {
+            for (int from = 0; from < count; from += group) {
+                float scale = scales[first + from / group];
+                gradient(g, from, group, scale, inverse(scale, grid), grid, passes, first + from / group);
+            }
+            return;
+        }
+        float scale = scales[first];
+        float inverse = inverse(scale, grid);
+        for (int i = 0, b = first, end = group; i < count; i += LANES) {
+            if (i == end) {
+                b++;
+                end += group;
+                scale = scales[b];
+                inverse = inverse(scale, grid);
+            }
+            FloatVector a = Tiles.round(FloatVector.fromArray(F, g, i).mul(scale), grid.dtype());
+            FloatVector kept = FloatVector.zero(F).blend(a, VectorMask.fromLong(F, passes.bits(first, i)));
+            Tiles.round(kept.mul(inverse), grid.dtype()).intoArray(g, i);
+        }
     }
 
     /// In place of `g`, by the bits of where it passes.
-    static void gradient(
-            float[] g, int from, int count, float scale, float inverse, IntxGrid grid, int[] passes, int word) {
+    private static void gradient(
+            float[] g, int from, int count, float scale, float inverse, IntxGrid grid, Passes passes, int b) {
         int i = 0;
         if (vectors(grid)) {
             for (; i <= count - LANES; i += LANES) {
                 FloatVector a =
                         Tiles.round(FloatVector.fromArray(F, g, from + i).mul(scale), grid.dtype());
-                FloatVector kept = FloatVector.zero(F).blend(a, mask(passes, word, i));
+                FloatVector kept = FloatVector.zero(F).blend(a, VectorMask.fromLong(F, passes.bits(b, i)));
                 Tiles.round(kept.mul(inverse), grid.dtype()).intoArray(g, from + i);
             }
         }
         for (; i < count; i++) {
-            boolean pass = (passes[word + i / Integer.SIZE] >>> i & 1) != 0;
-            float a = pass ? Rounding.round(g[from + i] * scale, grid.dtype()) : 0;
+            float a = passes.get(b, i) ? Rounding.round(g[from + i] * scale, grid.dtype()) : 0;
             g[from + i] = Rounding.round(a * inverse, grid.dtype());
         }
-    }
-
-    private static VectorMask<Float> mask(int[] passes, int word, int i) {
-        return VectorMask.fromLong(F, passes[word + i / Integer.SIZE] >>> i);
-    }
-
-    /// Scales and zero points of all blocks of `x[0, count)`: those of symmetric blocks in vectors, too.
-    Block[] blocks(float[] x, int count, int group) {
-        Block[] blocks = new Block[count / group];
-        if (given != null || !grid.symmetric() || !vectors(grid)) {
-            for (int b = 0; b < blocks.length; b++) {
-                blocks[b] = block(x, b * group, (b + 1) * group);
-            }
-            return blocks;
-        }
-        float[] scales = new float[blocks.length + LANES];
-        float[] inverses = new float[scales.length];
-        for (int b = 0; b < blocks.length; b++) {
-            scales[b] = Tiles.amax(x, b * group, (b + 1) * group);
-        }
-        for (int b = 0; b < blocks.length; b += LANES) {
-            FloatVector range = FloatVector.fromArray(F, scales, b);
-            FloatVector scale =
-                    Tiles.round(range.div(grid.steps()), grid.dtype()).max(grid.eps());
-            scale.intoArray(scales, b);
-            Tiles.round(FloatVector.broadcast(F, 1).div(scale), grid.scaleDtype())
-                    .intoArray(inverses, b);
-        }
-        for (int b = 0; b < blocks.length; b++) {
-            blocks[b] = new Block(scales[b], inverses[b], 0);
-        }
-        return blocks;
     }
 
     /// Scale and zero point of `x[from, to)`.
@@ -163,24 +201,24 @@ record IntxVectors(IntxGrid grid, @Nullable Block given) implements VectorBlocks
 
     /// In place of `g`.
     static void gradient(float[] x, float[] g, int from, int to, Block block, IntxGrid grid, GradientRule rule) {
-        int[] passes = new int[Math.ceilDiv(to - from, Integer.SIZE)];
-        note(x, from, to - from, block, grid, rule, passes);
+        Passes passes = new Passes(1, to - from);
+        note(x, from, to - from, block, grid, rule, passes, 0);
         gradient(g, from, to - from, block.scale(), block.inverse(), grid, passes, 0);
     }
 
     /// Where the gradient of a block passes.
     private static void note(
-            float[] x, int from, int count, Block block, IntxGrid grid, GradientRule rule, int[] passes) {
+            float[] x, int from, int count, Block block, IntxGrid grid, GradientRule rule, Passes passes, int b) {
         int i = 0;
         if (vectors(grid)) {
             float margin = margin(rule);
             for (; i <= count - LANES; i += LANES) {
                 FloatVector t = unclamped(FloatVector.fromArray(F, x, from + i), block, grid);
-                note(passes, 0, i, (int) passes(t, grid, margin).toLong());
+                passes.set(b, i, (int) passes(t, grid, margin).toLong());
             }
         }
         for (; i < count; i++) {
-            note(passes, 0, i, IntxOracle.passes(x[from + i], block, grid, rule) ? 1 : 0);
+            passes.set(b, i, IntxOracle.passes(x[from + i], block, grid, rule));
         }
     }
 
@@ -188,8 +226,8 @@ record IntxVectors(IntxGrid grid, @Nullable Block given) implements VectorBlocks
     static void terms(float[] x, float[] g, LearnedOracle.Terms terms, Block block, IntxGrid grid, GradientRule rule) {
         GradientRule stops = rule == GradientRule.IDENTITY ? GradientRule.CLOSED : rule;
         int whole = vectors(grid) ? x.length - x.length % LANES : 0;
-        int[] passes = new int[Math.ceilDiv(x.length, Integer.SIZE)];
-        note(x, 0, whole, block, grid, stops, passes);
+        Passes passes = new Passes(1, x.length);
+        note(x, 0, whole, block, grid, stops, passes, 0);
         products(x, g, whole, terms.products(), block, grid);
         reciprocals(x, g, whole, terms.reciprocals(), passes, block, grid);
         for (int i = whole; i < x.length; i++) {
@@ -205,10 +243,10 @@ record IntxVectors(IntxGrid grid, @Nullable Block given) implements VectorBlocks
     }
 
     private static void reciprocals(
-            float[] x, float[] g, int whole, float[] reciprocals, int[] passes, Block block, IntxGrid grid) {
+            float[] x, float[] g, int whole, float[] reciprocals, Passes passes, Block block, IntxGrid grid) {
         for (int i = 0; i < whole; i += LANES) {
             FloatVector a = Tiles.round(FloatVector.fromArray(F, g, i).mul(block.scale()), grid.dtype());
-            FloatVector kept = FloatVector.zero(F).blend(a, mask(passes, 0, i));
+            FloatVector kept = FloatVector.zero(F).blend(a, VectorMask.fromLong(F, passes.bits(0, i)));
             kept.mul(FloatVector.fromArray(F, x, i)).intoArray(reciprocals, i);
         }
     }
@@ -227,11 +265,19 @@ record IntxVectors(IntxGrid grid, @Nullable Block given) implements VectorBlocks
         return Tiles.clamp(t, grid.qmin(), grid.qmax()).sub(block.zeroPoint());
     }
 
+    private static FloatVector unclamped(FloatVector x, Block block, IntxGrid grid) {
+        return unclamped(x, block.inverse(), block.zeroPoint(), grid);
+    }
+
     /// The code before it is clamped. The sum with the zero point needs no rounding: it is exact up to 256 in
     /// bfloat16, and what lies beyond is clamped whatever it is.
-    private static FloatVector unclamped(FloatVector x, Block block, IntxGrid grid) {
-        FloatVector p = Tiles.round(x.mul(block.inverse()), grid.scaleDtype());
-        return p.add(ROUNDER).sub(ROUNDER).add(block.zeroPoint());
+    private static FloatVector unclamped(FloatVector x, float inverse, float zeroPoint, IntxGrid grid) {
+        FloatVector p = Tiles.round(x.mul(inverse), grid.scaleDtype());
+        return p.add(ROUNDER).sub(ROUNDER).add(zeroPoint);
+    }
+
+    private boolean dense(int group) {
+        return Passes.dense(group) && vectors(grid);
     }
 
     private static boolean vectors(IntxGrid grid) {

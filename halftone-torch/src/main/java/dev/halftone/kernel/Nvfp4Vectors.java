@@ -18,7 +18,7 @@ import jdk.incubator.vector.FloatVector;
 /// functions, and so does all of float16, in which nobody trains on a CPU.
 ///
 /// @param tensorScale the scale of the tensor that the blocks are of
-record Nvfp4Vectors(Nvfp4Grid grid, float tensorScale) implements VectorBlocks {
+record Nvfp4Vectors(Nvfp4Grid grid, float tensorScale) implements EachBlock {
     @Override
     public void fakeQuantize(float[] x, int from, int to) {
         Block block = Nvfp4Oracle.choose(Tiles.amax(x, from, to), tensorScale, grid);

@@ -16,7 +16,7 @@ import jdk.incubator.vector.FloatVector;
 ///
 /// What is left at the end of a block, when whole vectors have been cut from it, goes through the oracle's scalar
 /// functions, and so does all of float16, in which nobody trains on a CPU.
-record Q8Vectors(Q8Grid grid) implements VectorBlocks {
+record Q8Vectors(Q8Grid grid) implements EachBlock {
     /// Added and subtracted again, it rounds to integers, half to even, what is smaller than 2^22.
     private static final float ROUNDER = 0x1.8p23f;
 

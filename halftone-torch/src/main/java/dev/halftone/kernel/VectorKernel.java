@@ -1,5 +1,6 @@
 package dev.halftone.kernel;
 
+import dev.halftone.DType;
 import dev.halftone.InputException;
 import dev.halftone.quant.GradientRule;
 import dev.halftone.quant.Grid;
@@ -34,19 +35,8 @@ record VectorKernel(Grid grid, Function<Tensor, VectorBlocks> blocks) implements
     @Override
     public void fakeQuantize(Tensor x, Tensor out) {
         int group = GridKernel.group(x, grid);
-        try (Scope _ = Scope.open()) {
-            VectorBlocks math = blocks.apply(x);
-            MemorySegment from = Torch.memory(contiguous(x));
-            MemorySegment to = Torch.memory(out);
-            tiles(x.numel() / group, group, (tile, first, blocks) -> {
-                int count = blocks * group;
-                Tiles.load(from, (long) first * group, tile, count, grid.dtype());
-                math.fakeQuantizeAll(tile, count, group);
-                Tiles.store(tile, count, to, (long) first * group, grid.dtype());
-            });
-            Reference.reachabilityFence(x);
-            Reference.reachabilityFence(out);
-        }
+        VectorBlocks math = blocks.apply(x);
+        replace(x, out, group, (tile, _, blocks) -> math.fakeQuantizeAll(tile, blocks * group, group));
     }
 
     @Override
@@ -79,20 +69,32 @@ record VectorKernel(Grid grid, Function<Tensor, VectorBlocks> blocks) implements
         }
     }
 
-    /// Some blocks of a tensor: `blocks` of them from `first` on. The tile has room for their values.
+    /// Some blocks of a tensor, to be replaced: `blocks` of them from `first` on.
     interface Tile {
         void run(float[] tile, int first, int blocks);
     }
 
-    /// Runs over `blocks` blocks of `group` values in tiles that fit the first-level cache.
-    static void tiles(long blocks, int group, Tile work) {
-        Parallel.run(Math.toIntExact(blocks), group, (first, last) -> {
-            int perTile = Math.max(1, TILE / group);
-            float[] tile = new float[perTile * group];
-            for (int b = first; b < last; b += perTile) {
-                work.run(tile, b, Math.min(perTile, last - b));
-            }
-        });
+    /// Writes to `out` what becomes of the blocks of `x`, in tiles that fit the first-level cache.
+    ///
+    /// @param out contiguous, of the shape and dtype of `x`; may be `x` itself
+    static void replace(Tensor x, Tensor out, int group, Tile work) {
+        DType dtype = Torch.dtype(x);
+        try (Scope _ = Scope.open()) {
+            MemorySegment from = Torch.memory(contiguous(x));
+            MemorySegment to = Torch.memory(out);
+            run(x, group, (first, last) -> {
+                int perTile = Math.max(1, TILE / group);
+                float[] tile = new float[perTile * group];
+                for (int b = first; b < last; b += perTile) {
+                    int blocks = Math.min(perTile, last - b);
+                    Tiles.load(from, (long) b * group, tile, blocks * group, dtype);
+                    work.run(tile, b, blocks);
+                    Tiles.store(tile, blocks * group, to, (long) b * group, dtype);
+                }
+            });
+            Reference.reachabilityFence(x);
+            Reference.reachabilityFence(out);
+        }
     }
 
     /// Runs over all blocks of `x`.

@@ -160,10 +160,8 @@ class VectorWidthTest {
                 float[] g = new float[blocks * group];
                 Tiles.load(memory, 0, x, x.length, grid.dtype());
                 Tiles.load(memory, 0, g, g.length, grid.dtype());
-                for (int i = 0; i < x.length; i += group) {
-                    vectors.gradient(x, g, i, i + group, GradientRule.OPEN);
-                    vectors.fakeQuantize(x, i, i + group);
-                }
+                vectors.gradientAll(x.clone(), g, x.length, group, GradientRule.OPEN);
+                vectors.fakeQuantizeAll(x, x.length, group);
                 for (float[] values : new float[][] {x, g}) {
                     Tiles.store(values, values.length, memory, 0, grid.dtype());
                     hash = hash(hash, memory, grid.dtype());

@@ -2,18 +2,17 @@ package dev.halftone.kernel;
 
 import dev.halftone.quant.GradientRule;
 import dev.halftone.quant.Grid;
-import dev.halftone.quant.IntxGrid;
 import java.util.Optional;
 import org.bytedeco.pytorch.Tensor;
 
-/// intN over the memory of CPU tensors.
-final class VectorIntx implements GridKernel {
-    private final IntxVectors vectors;
+/// A [VectorKernel] whose gradients need no more than [BlockNotes].
+final class NotedKernel implements GridKernel {
+    private final NotedBlocks blocks;
     private final VectorKernel kernel;
 
-    VectorIntx(IntxGrid grid) {
-        vectors = new IntxVectors(grid, null);
-        kernel = new VectorKernel(grid, _ -> vectors);
+    NotedKernel(Grid grid, NotedBlocks blocks) {
+        this.blocks = blocks;
+        kernel = new VectorKernel(grid, _ -> blocks);
     }
 
     @Override
@@ -43,6 +42,8 @@ final class VectorIntx implements GridKernel {
 
     @Override
     public Optional<GradientNotes> notes(Tensor like, GradientRule rule) {
-        return rule == GradientRule.IDENTITY ? Optional.empty() : Optional.of(new IntxNotes(vectors, like, rule));
+        return rule == GradientRule.IDENTITY
+                ? Optional.empty()
+                : Optional.of(new BlockNotes(grid(), blocks, like, rule));
     }
 }
