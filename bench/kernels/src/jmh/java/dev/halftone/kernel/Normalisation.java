@@ -1,0 +1,27 @@
+package dev.halftone.kernel;
+
+import dev.halftone.DType;
+import java.util.List;
+import org.bytedeco.pytorch.Tensor;
+import org.openjdk.jmh.annotations.Param;
+
+/// [RootMeanSquare] of the hidden states of 512 tokens.
+public class Normalisation extends FunctionPair {
+    @Param({"BF16", "F32"})
+    DType dtype;
+
+    @Override
+    List<Tensor> inputs() {
+        return List.of(normal(1, dtype, 1, 512, 576));
+    }
+
+    @Override
+    Tensor kernel(List<Tensor> x) {
+        return RootMeanSquare.normalise(x.getFirst(), 1e-5, dtype);
+    }
+
+    @Override
+    Tensor aten(List<Tensor> x) {
+        return RootMeanSquare.aten(x.getFirst(), 1e-5, dtype);
+    }
+}
