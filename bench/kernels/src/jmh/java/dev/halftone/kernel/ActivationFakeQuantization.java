@@ -21,7 +21,7 @@ import java.util.function.Function;
 import org.bytedeco.pytorch.Tensor;
 import org.openjdk.jmh.annotations.Param;
 
-/// Fake quantization of the inputs of an MLP's last layer, 512 tokens, in an autograd graph.
+/// Fake quantization of the inputs of an MLP's last layer in an autograd graph.
 public class ActivationFakeQuantization extends FunctionPair {
     public enum Scheme {
         INT8_TOKEN(dtype -> IntxGrid.activations(Numerics.TORCHAO, dtype)),
@@ -49,9 +49,12 @@ public class ActivationFakeQuantization extends FunctionPair {
     @Param
     Scheme scheme;
 
+    @Param("512")
+    int tokens;
+
     @Override
     List<Tensor> inputs() {
-        return List.of(normal(1, dtype, 512, 1536));
+        return List.of(normal(1, dtype, tokens, 1536));
     }
 
     @Override

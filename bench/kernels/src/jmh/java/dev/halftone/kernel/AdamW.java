@@ -32,6 +32,9 @@ public class AdamW extends Pair {
     @Param
     Rounding rounding;
 
+    @Param("1536")
+    int rows;
+
     private Tensor g;
     private State ours;
     private State theirs;
@@ -43,8 +46,8 @@ public class AdamW extends Pair {
         theirs = ours.copy();
     }
 
-    private static Tensor values(double deviation) {
-        return normal(deviation, DType.BF16, 1536, 576);
+    private Tensor values(double deviation) {
+        return normal(deviation, DType.BF16, rows, 576);
     }
 
     @Override

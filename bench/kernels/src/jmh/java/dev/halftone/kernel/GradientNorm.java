@@ -12,11 +12,14 @@ public class GradientNorm extends Pair {
     @Param({"BF16", "F32"})
     DType dtype;
 
+    @Param("49152")
+    int rows;
+
     private Tensor gradient;
 
     @Override
     void prepare() {
-        gradient = normal(0.01, dtype, 49152, 576);
+        gradient = normal(0.01, dtype, rows, 576);
     }
 
     @Override

@@ -32,14 +32,17 @@ public class LearnedFakeQuantization extends Pair {
     @Param
     Learned learned;
 
+    @Param("576")
+    int rows;
+
     private Tensor w;
     private Tensor upstream;
     private LearnedKernel.Scales scales;
 
     @Override
     void prepare() {
-        w = normal(0.05, dtype, 576, 1536);
-        upstream = normal(0.01, dtype, 576, 1536);
+        w = normal(0.05, dtype, rows, 1536);
+        upstream = normal(0.01, dtype, rows, 1536);
         scales = kernel(Kernels.VECTOR).start(w);
     }
 

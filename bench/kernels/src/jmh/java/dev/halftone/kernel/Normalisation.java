@@ -5,14 +5,17 @@ import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 import org.openjdk.jmh.annotations.Param;
 
-/// [RootMeanSquare] of the hidden states of 512 tokens.
+/// [RootMeanSquare] of the hidden states.
 public class Normalisation extends FunctionPair {
     @Param({"BF16", "F32"})
     DType dtype;
 
+    @Param("512")
+    int tokens;
+
     @Override
     List<Tensor> inputs() {
-        return List.of(normal(1, dtype, 1, 512, 576));
+        return List.of(normal(1, dtype, 1, tokens, 576));
     }
 
     @Override

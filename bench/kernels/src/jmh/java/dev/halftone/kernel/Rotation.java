@@ -6,10 +6,13 @@ import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 import org.openjdk.jmh.annotations.Param;
 
-/// [Rotary] of the queries of 512 tokens.
+/// [Rotary] of queries.
 public class Rotation extends FunctionPair {
     @Param({"BF16", "F32"})
     DType dtype;
+
+    @Param("512")
+    int tokens;
 
     private Tensor cos_B1SD;
     private Tensor sin_B1SD;
@@ -17,12 +20,12 @@ public class Rotation extends FunctionPair {
 
     @Override
     List<Tensor> inputs() {
-        Tensor half = normal(1, DType.F32, 1, 1, 512, 32);
+        Tensor half = normal(1, DType.F32, 1, 1, tokens, 32);
         Tensor angles = Ops.cat(List.of(half, half), 3);
         cos_B1SD = Ops.to(angles.cos(), dtype);
         sin_B1SD = Ops.to(angles.sin(), dtype);
         rotary = new Rotary(cos_B1SD, sin_B1SD);
-        return List.of(normal(1, dtype, 1, 512, 9, 64));
+        return List.of(normal(1, dtype, 1, tokens, 9, 64));
     }
 
     @Override

@@ -7,14 +7,16 @@ import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 import org.openjdk.jmh.annotations.Param;
 
-/// [AttentionRows] over the scores of 9 heads and 512 tokens: scaled, masked, softmax; with its gradient, the weights
+/// [AttentionRows] over the scores of 9 heads: scaled, masked, softmax; with its gradient, the weights
 /// are computed anew, as [BlockAttention] does. Scores are copied first, since the kernel overwrites them.
 public class Softmax extends Pair {
-    private static final int TOKENS = 512;
     private static final float SCALE = 0.125f;
 
     @Param
     Pass pass;
+
+    @Param("512")
+    int tokens;
 
     private Tensor scores;
     private Tensor upstream;
@@ -22,26 +24,26 @@ public class Softmax extends Pair {
 
     @Override
     void prepare() {
-        scores = normal(8, DType.BF16, 9, TOKENS, TOKENS);
-        upstream = normal(1, DType.BF16, 9, TOKENS, TOKENS);
-        Tensor position = Ops.arange(TOKENS);
+        scores = normal(8, DType.BF16, 9, tokens, tokens);
+        upstream = normal(1, DType.BF16, 9, tokens, tokens);
+        Tensor position = Ops.arange(tokens);
         hidden = position.view(1, -1).gt(position.view(-1, 1));
     }
 
-    private static AttentionRows.Visible visible(int row) {
-        return new AttentionRows.Visible(0, row % TOKENS + 1);
+    private AttentionRows.Visible visible(int row) {
+        return new AttentionRows.Visible(0, row % tokens + 1);
     }
 
     @Override
     List<Tensor> kernel() {
         Tensor w = Ops.copy(scores);
-        float[] statistics = AttentionRows.softmax(w, SCALE, Softmax::visible);
+        float[] statistics = AttentionRows.softmax(w, SCALE, this::visible);
         if (pass == Pass.FORWARD) {
             return List.of(w);
         }
         Tensor again = Ops.copy(scores);
         Tensor d = Ops.copy(upstream);
-        AttentionRows.gradient(again, d, SCALE, statistics, Softmax::visible);
+        AttentionRows.gradient(again, d, SCALE, statistics, this::visible);
         return List.of(w, d);
     }
 

@@ -62,14 +62,17 @@ public class WeightFakeQuantization extends Pair {
     @Param
     Scheme scheme;
 
+    @Param("576")
+    int rows;
+
     private Tensor w;
     private Quantizer vector;
     private Quantizer aten;
 
     @Override
     void prepare() {
-        w = normal(0.05, dtype, 576, 1536);
-        Tensor gradient = normal(0.01, dtype, 576, 1536);
+        w = normal(0.05, dtype, rows, 1536);
+        Tensor gradient = normal(0.01, dtype, rows, 1536);
         vector = new Quantizer(quantizer(Kernels.VECTOR), Ops.copy(gradient));
         aten = new Quantizer(quantizer(Kernels.ATEN), gradient);
     }
