@@ -105,9 +105,11 @@ public final class Bf16AdamW {
             }
         }
 
+        /// Constants are vectors before the loop: with scalars in it, and a collector that is not G1, C2 made objects
+        /// of its vectors.
         static void squares(MemorySegment v, float[] g, Coefficients c, long from, long end) {
-            float decay = (float) c.squareDecay;
-            float share = (float) c.squareShare;
+            FloatVector decay = FloatVector.broadcast(Tiles.F, (float) c.squareDecay);
+            FloatVector share = FloatVector.broadcast(Tiles.F, (float) c.squareShare);
             for (long i = from; i < end; i += Tiles.LANES) {
                 FloatVector gradient = FloatVector.fromArray(Tiles.F, g, (int) (i - from));
                 FloatVector square = round(Tiles.bf16(v, i).mul(decay));

@@ -18,12 +18,8 @@ import org.jspecify.annotations.Nullable;
 
 /// The formulas of [IntxOracle] in vectors.
 ///
-/// What is left at the end of a block, when whole vectors have been cut from it, goes through the oracle's scalar
-/// functions, and so does all of float16, in which nobody trains on a CPU.
-///
-/// On two cores with AVX-512, a bfloat16 weight of 1536x576 in groups of 32 takes 0.4 ms, and its gradient by
-/// [BlockNotes] 0.2 ms: an eighth and a twentieth of what [AtenIntx] takes (best of 200 runs by `KernelBench`, which
-/// states the command).
+/// Blocks that fill no whole words of [Passes] go through vectors one by one, what is left at their ends goes
+/// through the oracle's scalar functions, and so does all of float16, in which nobody trains on a CPU.
 ///
 /// @param given what every block is quantized with; null where each chooses for itself
 record IntxVectors(IntxGrid grid, @Nullable Block given) implements NotedBlocks {

@@ -56,6 +56,19 @@ class GridKernelTest {
         }
     }
 
+    /// More blocks than a tile holds, and more tiles than a thread is given.
+    @Test
+    void theThreeGradientsAgreeOnManyBlocks() {
+        Random random = new Random(8);
+        for (Grid grid : GridInputs.grids(new Granularity.PerGroup(32))) {
+            try (Scope _ = Scope.open()) {
+                Tensor x = tensor(random, grid, 2400, 32, 40, 60 * 32);
+                Tensor up = tensor(random, grid, 2400, 32, 40, 60 * 32);
+                Agreement.ofGradients(grid, x, up, GradientRule.OPEN);
+            }
+        }
+    }
+
     @ParameterizedTest
     @EnumSource(Kernels.class)
     void transposedAndEmptyInputsWork(Kernels kernels) {
