@@ -118,6 +118,7 @@ record Int4Vectors(Int4Grid grid) implements NotedBlocks {
         }
     }
 
+    /// Without [Tiles#clamp], of whose masks C2 made objects in this loop.
     private void levels(float[] steps, int count) {
         float low = grid.lowest();
         float high = low + 15;

@@ -107,7 +107,7 @@ record IntxVectors(IntxGrid grid, @Nullable Block given) implements NotedBlocks 
         }
     }
 
-    /// The codes less their zero points.
+    /// The codes less their zero points. Without [Tiles#clamp], of whose masks C2 made objects in this loop.
     private void offsets(float[] codes, int count, int group, float[] zeroPoints) {
         float low = grid.qmin();
         float high = grid.qmax();
