@@ -1,7 +1,7 @@
 package dev.halftone.kernel;
 
 import dev.halftone.quant.GradientRule;
-import dev.halftone.quant.Grid;
+import dev.halftone.torch.Torch;
 import org.bytedeco.pytorch.Tensor;
 
 /// What the gradient of a tensor on a CPU needs: a scale for each block, and a bit for each value.
@@ -12,14 +12,21 @@ final class BlockNotes implements GradientNotes {
     private final float[] scales;
     private final Passes passes;
 
-    /// @param like a tensor of the shape and dtype
+    /// @param like a tensor of the largest shape, and of the dtype
     /// @param rule CLOSED or OPEN
-    BlockNotes(Grid grid, NotedBlocks math, Tensor like, GradientRule rule) {
+    BlockNotes(NotedBlocks math, Tensor like, GradientRule rule) {
         this.math = math;
         this.rule = rule;
-        group = GridKernel.group(like, grid);
+        group = GridKernel.group(like, math.grid());
         scales = new float[Math.toIntExact(like.numel() / group)];
         passes = new Passes(scales.length, group);
+    }
+
+    @Override
+    public boolean fits(Tensor x) {
+        return Torch.dtype(x) == math.grid().dtype()
+                && GridKernel.group(x, math.grid()) == group
+                && x.numel() / group <= scales.length;
     }
 
     @Override

@@ -88,7 +88,7 @@ public enum Kernels {
 
     private static GridKernel vector(Grid grid) {
         return switch (grid) {
-            case IntxGrid g -> new NotedKernel(g, new IntxVectors(g, null));
+            case IntxGrid g -> new NotedKernel(new IntxVectors(g, null));
             case LearnedGrid g -> new VectorLearned(g);
             case GgufGrid g -> new VectorKernel(g, _ -> new GgufVectors(g));
             case Q8Grid g -> new VectorKernel(g, _ -> new Q8Vectors(g));
@@ -96,9 +96,7 @@ public enum Kernels {
             case Nvfp4Grid g ->
                 new VectorKernel(g, x -> new Nvfp4Vectors(g, Nvfp4Oracle.tensorScale(VectorKernel.amax(x), g)));
             case Int4Grid g ->
-                g.scaleGradient()
-                        ? new VectorKernel(g, _ -> new Int4Vectors(g))
-                        : new NotedKernel(g, new Int4Vectors(g));
+                g.scaleGradient() ? new VectorKernel(g, _ -> new Int4Vectors(g)) : new NotedKernel(new Int4Vectors(g));
             case CompressedIntGrid g -> new VectorKernel(g, _ -> new CompressedIntVectors(g, null));
             case AmaxGrid g -> new VectorAmax(g);
             case ChainedGrid g -> ChainedKernel.of(VECTOR, g);

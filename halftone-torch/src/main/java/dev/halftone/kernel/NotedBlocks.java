@@ -1,9 +1,12 @@
 package dev.halftone.kernel;
 
 import dev.halftone.quant.GradientRule;
+import dev.halftone.quant.Grid;
 
 /// A grid's arithmetic in vectors, whose gradients need a scale for each block and a bit for each value.
 interface NotedBlocks extends VectorBlocks {
+    Grid grid();
+
     /// Replaces all blocks of `x[0, count)` by what remains of them after quantization, and notes what their
     /// gradients need, from the block `first` on.
     ///

@@ -10,9 +10,9 @@ final class NotedKernel implements GridKernel {
     private final NotedBlocks blocks;
     private final VectorKernel kernel;
 
-    NotedKernel(Grid grid, NotedBlocks blocks) {
+    NotedKernel(NotedBlocks blocks) {
         this.blocks = blocks;
-        kernel = new VectorKernel(grid, _ -> blocks);
+        kernel = new VectorKernel(blocks.grid(), _ -> blocks);
     }
 
     @Override
@@ -42,8 +42,6 @@ final class NotedKernel implements GridKernel {
 
     @Override
     public Optional<GradientNotes> notes(Tensor like, GradientRule rule) {
-        return rule == GradientRule.IDENTITY
-                ? Optional.empty()
-                : Optional.of(new BlockNotes(grid(), blocks, like, rule));
+        return rule == GradientRule.IDENTITY ? Optional.empty() : Optional.of(new BlockNotes(blocks, like, rule));
     }
 }

@@ -24,17 +24,18 @@ public final class StraightThrough {
     /// kernel and one byte in the others (see [dev.halftone.quant.IntxOracle]), other grids keep the values.
     ///
     /// @param x `[…, K]` in the grid's dtype, on any device that `kernel` can work on
+    /// @param spare notes that are not needed any more; those that are taken now come back to it
     /// @return of the same shape and dtype
-    public static Tensor fakeQuantize(Tensor x, GradientRule rule, GridKernel kernel) {
+    public static Tensor fakeQuantize(Tensor x, GradientRule rule, GridKernel kernel, SpareNotes spare) {
         if (!x.requires_grad() || !GradMode.is_enabled()) {
             return kernel.fakeQuantized(x);
         }
         if (rule == GradientRule.IDENTITY || kernel.grid().passThrough()) {
             return identity(x, kernel);
         }
-        Optional<GradientNotes> notes = kernel.notes(x, rule);
+        Optional<GradientNotes> notes = spare.take(x, rule, kernel);
         if (notes.isPresent()) {
-            return noted(x, notes.get());
+            return noted(x, notes.get(), spare);
         }
         return kernel instanceof IntxKernel intx ? masked(x, rule, intx) : hooked(x, rule, kernel);
     }
@@ -58,13 +59,14 @@ public final class StraightThrough {
     }
 
     /// The node that copies, whose gradient depends on what the kernel noted on its way forward.
-    private static Tensor noted(Tensor x, GradientNotes notes) {
+    private static Tensor noted(Tensor x, GradientNotes notes, SpareNotes spare) {
         try (Scope scope = Scope.open()) {
             Tensor y = Ops.copy(x);
             notes.fakeQuantize(x.detach(), y.detach());
             Hooks.onGradient(y, upstream -> {
                 Tensor gradient = Torch.emptyLike(upstream, Torch.dtype(upstream), Torch.shape(upstream));
                 notes.gradient(upstream, gradient);
+                spare.giveBack(notes);
                 return gradient;
             });
             return scope.keep(y);

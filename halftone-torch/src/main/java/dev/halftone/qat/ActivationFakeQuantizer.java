@@ -3,6 +3,7 @@ package dev.halftone.qat;
 import dev.halftone.DType;
 import dev.halftone.InputException;
 import dev.halftone.kernel.Kernels;
+import dev.halftone.kernel.SpareNotes;
 import dev.halftone.kernel.StraightThrough;
 import dev.halftone.nn.ActivationTransform;
 import dev.halftone.quant.GradientRule;
@@ -28,6 +29,7 @@ public final class ActivationFakeQuantizer implements ActivationTransform {
     private final GradientRule rule;
     private final @Nullable Kernels kernels;
     private final @Nullable InputScale scale;
+    private final SpareNotes spare = new SpareNotes();
     private boolean active = true;
 
     /// @param scheme one that quantizes activations
@@ -76,7 +78,7 @@ public final class ActivationFakeQuantizer implements ActivationTransform {
     @Override
     public Tensor forward(Tensor x) {
         Grid grid = grid(Torch.dtype(x));
-        return StraightThrough.fakeQuantize(x, rule, Kernels.of(kernels, grid, x));
+        return StraightThrough.fakeQuantize(x, rule, Kernels.of(kernels, grid, x), spare);
     }
 
     private Grid grid(DType dtype) {

@@ -3,6 +3,7 @@ package dev.halftone.qat;
 import dev.halftone.InputException;
 import dev.halftone.kernel.GgufMatrix;
 import dev.halftone.kernel.Kernels;
+import dev.halftone.kernel.SpareNotes;
 import dev.halftone.kernel.StraightThrough;
 import dev.halftone.nn.ActivationTransform;
 import dev.halftone.nn.FrozenWeight;
@@ -62,7 +63,7 @@ public final class GgufActivations {
         @Override
         public Tensor forward(Tensor x) {
             Grid grid = new Q8Grid(type, Torch.dtype(x));
-            return StraightThrough.fakeQuantize(x, GradientRule.IDENTITY, Kernels.of(null, grid, x));
+            return StraightThrough.fakeQuantize(x, GradientRule.IDENTITY, Kernels.of(null, grid, x), new SpareNotes());
         }
     }
 }

@@ -46,7 +46,7 @@ final class Agreement {
             GridKernel kernel = kernels.of(grid);
             assertSame(kernel.gradient(x, upstream, rule), expected, grid);
             Tensor leaf = Ops.copy(x).requires_grad_(true);
-            Tensor y = StraightThrough.fakeQuantize(leaf, rule, kernel);
+            Tensor y = StraightThrough.fakeQuantize(leaf, rule, kernel, new SpareNotes());
             assertSame(y, reference.fakeQuantized(x), grid);
             Ops.backward(y, upstream);
             assertSame(leaf.grad(), expected, grid);

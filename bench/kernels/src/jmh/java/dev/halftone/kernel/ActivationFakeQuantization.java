@@ -52,6 +52,8 @@ public class ActivationFakeQuantization extends FunctionPair {
     @Param("512")
     int tokens;
 
+    private final SpareNotes spare = new SpareNotes();
+
     @Override
     List<Tensor> inputs() {
         return List.of(normal(1, dtype, tokens, 1536));
@@ -68,6 +70,6 @@ public class ActivationFakeQuantization extends FunctionPair {
     }
 
     private Tensor fakeQuantize(Tensor x, Kernels kernels) {
-        return StraightThrough.fakeQuantize(x, GradientRule.CLOSED, kernels.of(scheme.grid.apply(dtype)));
+        return StraightThrough.fakeQuantize(x, GradientRule.CLOSED, kernels.of(scheme.grid.apply(dtype)), spare);
     }
 }
