@@ -30,7 +30,6 @@ import tools.jackson.databind.JsonNode;
 @Tag("integration")
 @Tag("slow")
 class SmolLm2IntegrationTest {
-    private static final String INT4 = "{_component_: IntxWeightOnlyConfig, weight_dtype: int4, groupsize: 32}";
     private static final String INT3 = "{_component_: IntxWeightOnlyConfig, weight_dtype: int3, groupsize: 32}";
     private static final String INT4_CHANNEL =
             "{_component_: IntxWeightOnlyConfig, weight_dtype: int4, groupsize: channel}";
@@ -61,12 +60,10 @@ class SmolLm2IntegrationTest {
             value = {
                 "f32/base            | fp32 | 0.1 |",
                 "f32/8da4w_g32_body  | fp32 | 1   | " + INT8_INT4,
-                "f32/int4_g32_body   | fp32 | 1   | " + INT4,
                 "f32/int3_g32_body   | fp32 | 1   | " + INT3,
                 "f32/int4_channel_body | fp32 | 1 | " + INT4_CHANNEL,
                 "bf16/base           | bf16 | 1   |",
                 "bf16/8da4w_g32_body | bf16 | 1   | " + INT8_INT4,
-                "bf16/int3_g32_body  | bf16 | 1   | " + INT3,
             })
     void perplexityIsThatOfTheHarness(String variant, String dtype, double percent, String quantizer) {
         JsonNode golden = Json.readObject(Golden.path("perplexity/perplexity.json"));
