@@ -47,10 +47,12 @@ record AmaxVectors(AmaxGrid grid, @Nullable Block shared) implements EachBlock {
         Block block = choose(x, from, to);
         int i = from;
         if (vectors()) {
+            // What is bfloat16 already stays so in either type: one rounding does for both.
+            DType type = grid.carry() == DType.BF16 ? DType.BF16 : grid.dtype();
             for (; i <= to - LANES; i += LANES) {
                 FloatVector number = number(scaled(FloatVector.fromArray(F, x, i), block));
                 FloatVector y = grid.divides() ? number.div(block.out()) : number.mul(block.out());
-                Tiles.round(Tiles.round(y, grid.carry()), grid.dtype()).intoArray(x, i);
+                Tiles.round(y, type).intoArray(x, i);
             }
         }
         for (; i < to; i++) {
