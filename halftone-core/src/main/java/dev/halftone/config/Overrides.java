@@ -7,7 +7,8 @@ import org.jspecify.annotations.Nullable;
 
 /// What the command line changes in a configuration, in the order given.
 ///
-/// - `a.b=value` sets a key, and creates the blocks above it; the value is YAML (`x=[1, 2]`, `x=2e-5`, `x=null`).
+/// - `a.b=value` sets a key, and creates the blocks above it; the value is YAML (`x=[1, 2]`, `x=2e-5`, `x=null`), where
+///   a block is written in braces: a sentence with a colon in it is a text.
 /// - `dataset=alpaca_dataset` on a block with a `_component_` replaces that name and keeps the block's other keys.
 /// - `a={b: 1}` on a plain block merges into it, as OmegaConf does.
 /// - `~a.b` removes a key.
@@ -41,9 +42,18 @@ final class Overrides {
             throw new InputException(
                     "'%s' is not an override. Write key=value (a.b=1) or ~key to remove one.".formatted(argument));
         }
-        String text = argument.substring(equals + 1);
-        Node value = text.equals("None") ? new Node.Scalar(where, null, text) : Yaml.value(where, text);
-        return set(root, argument.substring(0, equals), new Node.Entry(where, value));
+        return set(
+                root,
+                argument.substring(0, equals),
+                new Node.Entry(where, value(where, argument.substring(equals + 1))));
+    }
+
+    private static Node value(Where where, String text) {
+        if (text.equals("None")) {
+            return new Node.Scalar(where, null, text);
+        }
+        boolean plain = text.isBlank() || "{[\"'".indexOf(text.stripLeading().charAt(0)) < 0;
+        return plain && text.contains(": ") ? new Node.Scalar(where, text, text) : Yaml.value(where, text);
     }
 
     private static Node.Mapping set(Node.Mapping tree, String path, Node.Entry entry) {

@@ -39,6 +39,14 @@ class OverridesTest {
     }
 
     @Test
+    void aSentenceWithAColonIsAText() {
+        assertThat(apply("a=Gentlemen: I am glad", "b=Q: why? A: so"))
+                .contains("a: 'Gentlemen: I am glad'\n", "b: 'Q: why? A: so'\n");
+        assertThat(apply("a={b: c}")).contains("a:\n    b: c\n");
+        assertThat(apply("a='b: c'")).contains("a: 'b: c'\n");
+    }
+
+    @Test
     void parentsAreCreatedEvenWhereNullStood() {
         assertThat(apply("x.y.z=1", "quantizer.groupsize=32"))
                 .contains("x:\n    y:\n        z: 1\n", "quantizer:\n    groupsize: 32\n");
