@@ -71,7 +71,7 @@ record Int4Vectors(Int4Grid grid) implements NotedBlocks {
             pass(g, count, passes, first);
             return;
         }
-        scale(g, count, group, scales, first);
+        Tiles.scale(g, count, group, scales, first, grid.dtype());
         pass(g, count, passes, first);
         unscale(g, count, group, scales, first);
     }
@@ -146,17 +146,6 @@ record Int4Vectors(Int4Grid grid) implements NotedBlocks {
         for (int i = 0; i < count; i += LANES) {
             VectorMask<Float> pass = VectorMask.fromLong(F, passes.bits(first, i));
             FloatVector.zero(F).blend(FloatVector.fromArray(F, g, i), pass).intoArray(g, i);
-        }
-    }
-
-    private void scale(float[] g, int count, int group, float[] scales, int first) {
-        for (int i = 0, b = first, end = group; i < count; i += LANES) {
-            if (i == end) {
-                b++;
-                end += group;
-            }
-            Tiles.round(FloatVector.fromArray(F, g, i).mul(scales[b]), grid.dtype())
-                    .intoArray(g, i);
         }
     }
 

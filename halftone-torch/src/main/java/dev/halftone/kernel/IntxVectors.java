@@ -56,7 +56,7 @@ record IntxVectors(IntxGrid grid, @Nullable Block given) implements NotedBlocks 
         codes(x, count, group, inverses, zeroPoints);
         note(x, count, rule, passes, first);
         offsets(x, count, group, zeroPoints);
-        multiply(x, count, group, scales, first);
+        Tiles.scale(x, count, group, scales, first, grid.dtype());
     }
 
     private Block block(float[] x, int from, int to) {
@@ -118,17 +118,6 @@ record IntxVectors(IntxGrid grid, @Nullable Block given) implements NotedBlocks 
             }
             FloatVector t = FloatVector.fromArray(F, codes, i);
             t.max(low).min(high).sub(zeroPoints[b]).intoArray(codes, i);
-        }
-    }
-
-    private void multiply(float[] x, int count, int group, float[] scales, int first) {
-        for (int i = 0, b = first, end = group; i < count; i += LANES) {
-            if (i == end) {
-                b++;
-                end += group;
-            }
-            Tiles.round(FloatVector.fromArray(F, x, i).mul(scales[b]), grid.dtype())
-                    .intoArray(x, i);
         }
     }
 

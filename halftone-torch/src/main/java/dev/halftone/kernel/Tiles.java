@@ -105,6 +105,20 @@ final class Tiles {
         }
     }
 
+    /// The blocks of `x[0, count)`, which are whole vectors, times a factor each, from `factors[first]` on, rounded, in
+    /// place.
+    ///
+    /// One loop: a block of a few vectors would not pay for one of its own.
+    static void scale(float[] x, int count, int group, float[] factors, int first, DType type) {
+        for (int i = 0, b = first, end = group; i < count; i += LANES) {
+            if (i == end) {
+                b++;
+                end += group;
+            }
+            round(FloatVector.fromArray(F, x, i).mul(factors[b]), type).intoArray(x, i);
+        }
+    }
+
     /// The sum of `a[i] * b[i]` for `i < count`. Sixteen sums run side by side, each one fused multiply-add after the
     /// other, and are added up in double precision: the same bits for every vector width.
     static double dot(float[] a, float[] b, int count) {
